@@ -1,0 +1,38 @@
+/* What a fork costs: fib(FIB) with a fork for each addition, beside the plain recursion and other
+   projects in the same run. Settings from the environment: FIB, REPEAT, ONLY, CSV. */
+#define WPOOL_IMPLEMENTATION
+#include "wpool.h"
+
+#include "peers/forks.h"
+#include "table.h"
+
+static const bench_row rows[] = {
+    {"wpool_unfork", BENCH_OURS, NULL, &fork_wpool_unfork},
+    {"wpool_join", BENCH_OURS, NULL, &fork_wpool_join},
+    {"oneTBB task_group", BENCH_PEER, TBB_ABSENT, &fork_tbb},
+    {"OpenMP tasks", BENCH_PEER, OPENMP_ABSENT, &fork_openmp},
+    {"plain", BENCH_BARE, NULL, &fork_plain},
+    {"plain, each called", BENCH_BARE, NULL, &fork_called},
+};
+
+static double measure(const bench_row *row, const bench_column *column) {
+    return fork_measure(row->peer, column->workers, (long)column->size);
+}
+
+int main(void) {
+    size_t fib = bench_setting("FIB", 35);
+    const bench_column columns[] = {
+        {"1 worker", 1, 0, fib, "ns/fork", 1},
+        {"2 workers", 2, 0, fib, "ns/fork", 1},
+    };
+    char title[80];
+    snprintf(title, sizeof title, "ns per fork in fib(%zu), lower is better", fib);
+    bench_table table = {.name = "fork", .title = title, .measure = measure};
+    table.rows = rows;
+    table.row_count = BENCH_COUNT(rows);
+    table.columns = columns;
+    table.column_count = BENCH_COUNT(columns);
+    table.repeat = bench_setting("REPEAT", 5);
+    bench_table_run(&table);
+    return 0;
+}

@@ -1,0 +1,27 @@
+# Included by the Makefile: which lines and branches of wpool.h the tests run, by gcc and gcov.
+
+coverage_goal_before := $(.DEFAULT_GOAL)
+
+COVERAGE_CC ?= gcc
+GCOV ?= gcov
+COVERAGE_SECONDS ?= 5
+COVERAGE = build/coverage
+# atomic: or threads lose each other's counts
+coverage_make = $(MAKE) CC=$(COVERAGE_CC) CFLAGS='-O0 -g --coverage -fprofile-update=atomic' SAN=
+
+# Three kinds of pools cannot be had in one program: with a futex, without, and without threads.
+COVERAGE_RUNS = "$(coverage_make) unit CONFIG=coverage" \
+    "$(coverage_make) unit CONFIG=coverage/no-futex DEFINES=-DWPOOL_NO_FUTEX" \
+    "$(coverage_make) unit CONFIG=coverage/no-threads DEFINES='-DWPOOL_NO_THREADS -DTEST_INLINE' \
+     UNIT='$(NO_THREADS)' INLINE=" \
+    "$(coverage_make) stress CONFIG=coverage TEST_SECONDS=$(COVERAGE_SECONDS)" \
+    "$(coverage_make) schedule CONFIG=coverage" \
+    "GCOV=$(GCOV) sh tests/coverage/coverage.sh $(COVERAGE)"
+
+coverage:  ## lines and branches of wpool.h that the tests run; complains of the unlisted rest
+	@find $(COVERAGE) -name '*.gcda' -exec rm -f {} + 2>/dev/null || true
+	+@sh tests/run.sh $(if $(call found,$(GCOV)),$(COVERAGE_RUNS),$(call skip,$(GCOV): not installed))
+	@[ ! -f $(COVERAGE)/report ] || cat $(COVERAGE)/report
+
+.PHONY: coverage
+.DEFAULT_GOAL := $(coverage_goal_before)

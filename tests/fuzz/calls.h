@@ -1,0 +1,995 @@
+/* calls.h - every call of the public API, each with the answers that the model allows
+
+   An action is done by a thread of the input or by a job; whether the caller is inside of the pool
+   decides what it must be told. */
+#ifndef FUZZ_CALLS_H
+#define FUZZ_CALLS_H
+
+#include "model.h"
+
+static const char *const fuzz_name = "a job";
+static void act(action todo);
+
+/* -- what may block for ever: nothing that only this thread could undo -- */
+
+static bool may_block(void) {
+    return sched.current != 0 || !(model.config.may_pause || model.config.takes_forever);
+}
+
+static int64_t choose_timeout(uint8_t b, bool may_be_forever) {
+    switch (b & 3) {
+    case 0:
+        return WPOOL_NOW;
+    case 1:
+        return 1 + (b >> 2);
+    case 2:
+        return WPOOL_MS(1 + (b >> 2));
+    default:
+        return may_be_forever ? (b & 4 ? WPOOL_FOREVER : INT64_MIN) : WPOOL_SECONDS(1);
+    }
+}
+
+/* Only jobs hand in the last slot: it is never in the hands of a submitter that is blocked. */
+static bool is_inner(const model_slot *slot) { return slot == &model.slots[MODEL_SLOTS - 1]; }
+
+/* A job may wait without limit for what is younger than itself: that cannot go round in a circle.
+   When it may meet other jobs below itself, for its own children only. */
+static bool may_wait_for(const model_job *job, const model_slot *slot) {
+    const model_frame *frame = model_top();
+    if (model_is_below(job, slot)) return true;
+    if (!may_block()) return false;
+    if (!frame) return true;
+    if (model.config.takes_forever || model.config.help == WPOOL_HELP_NONE) return false;
+    if (slot)
+        return slot == frame->last_slot && is_inner(slot) && model.config.when_full != WPOOL_RUN &&
+               model.config.help == WPOOL_HELP_NARROW;
+    if (job && job == frame->last_child) return true;
+    return job && model.config.help == WPOOL_HELP_NARROW && !model_memory_fails() &&
+           job->number > frame->number;
+}
+
+/* -- running -- */
+
+static void check_context(const model_frame *frame) {
+    wpool_job *context = frame->context;
+    const void *state = CALL(wpool_worker_state(context));
+    wpool_id id = CALL(wpool_job_id(context));
+    MUST(CALL(wpool_job_pool(context)) == model.pool, "another pool");
+    MUST(CALL(wpool_job_attempt(context)) == 1, "another attempt");
+    if (state) {
+        const int *own = (const int *)state;
+        MUST(model.config.hooks && own >= model.hook_states && own < model.hook_states + 4,
+             "a foreign worker state");
+    }
+    if (frame->slot) {
+        MUST(id == 0 && context == &frame->slot->job, "a caller-owned job with an id");
+    } else if (frame->job->has_id) {
+        MUST(id != 0 && id == frame->job->id, "another id");
+        wpool_state now = CALL(wpool_job_state(model.pool, id));
+        bool is_let_go = frame->job->delivered || frame->job->readers;
+        MUST(now == WPOOL_STATE_RUNNING || (is_let_go && now == WPOOL_STATE_UNKNOWN),
+             "its own state is %d", (int)now);
+    } else if (!frame->job->has_record) {
+        MUST(id == 0, "a plain job with an id");
+    }
+}
+
+static void check_start(void) {
+    const configuration *config = &model.config;
+    MUST(!model.is_over, "a job starts after the end of the pool");
+    MUST(!model.is_done, "a job starts after WPOOL_DONE");
+    if (model.stop_done)
+        MUST(++model.started_after_stop <= model_hands(), "jobs start after wpool_stop");
+    if (config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN)
+        MUST(model_is_inside() || (config->is_inline && config->capacity == 0),
+             "a job starts in a pool that was never started");
+}
+
+/* Runs the script; returns the error, and leaves the result in *data. */
+static int run_script(model_frame frame, unsigned number, void **data) {
+    const job_script *script = &model.scripts[number];
+    unsigned *depth = &model.depth[sched.current];
+    model_frame *own = &model.frames[sched.current][*depth];
+    model.started++;
+    *own = frame;
+    ++*depth;
+    for (unsigned i = 0; i < SCRIPT_ACTIONS && *depth <= MODEL_DEPTH; i++)
+        act(script->actions[i]);
+    --*depth;
+    *data = own->data;
+    model.returned++;
+    int error = script->answer < 128 ? 0 : script->answer;
+    model.errors += error != 0;
+    return error;
+}
+
+static int run_job(void *arg, wpool_job *context) {
+    model_job *job = (model_job *)arg;
+    unsigned number = (unsigned)(job - model.jobs);
+    check_start();
+    MUST(++job->started == 1, "job %u starts twice", number);
+    MUST(job->submission != SUBMIT_REFUSED, "job %u was refused and starts", number);
+    MUST(!(model.ended >> number & 1), "job %u starts after a drain found it ended", number);
+    job->error = run_script(
+        (model_frame){.job = job, .context = context, .number = job->number, .family = job->family},
+        job->script, &job->data);
+    job->is_surely_cancelled = job->error && model.hot_done;
+    model.surely_cancelled += job->is_surely_cancelled;
+    job->returned++;
+    return job->error;
+}
+
+static int run_slot(void *arg, wpool_job *context) {
+    model_slot *slot = (model_slot *)arg;
+    void *data;
+    check_start();
+    slot->number = ++model.numbers;
+    slot->started++;
+    MUST(slot->started <= slot->begun, "a job runs more often than handed in");
+    MUST(slot->started == slot->returned + 1, "a job runs twice at once");
+    int error = run_script(
+        (model_frame){
+            .slot = slot, .context = context, .number = slot->number, .family = slot->family},
+        slot->script, &data);
+    slot->errors += error != 0;
+    model.surely_cancelled += error && model.hot_done;
+    slot->returned++;
+    return error;
+}
+
+/* -- submitting -- */
+
+typedef struct before {
+    bool is_closed, is_done, are_results_closed;
+    unsigned started, accepted, delivered;
+} before;
+
+static before look_before(void) {
+    return (before){.is_closed = model.close_done,
+                    .is_done = model.is_done,
+                    .are_results_closed = model.results_close_done,
+                    .started = model.started,
+                    .accepted = model.accepted,
+                    .delivered = model.delivered};
+}
+
+static void check_capacity(void) {
+    const configuration *config = &model.config;
+    if (model_may_discard()) return;
+    bool is_still = config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN;
+    unsigned places = config->capacity ? config->capacity : config->workers + 1;
+    unsigned hands = is_still && model.started == 0 ? 0 : model_hands();
+    unsigned waiting = model.accepted > model.started ? model.accepted - model.started : 0;
+    MUST(waiting <= places + hands + model.accepted_inside, "%u jobs wait, capacity %u", waiting,
+         config->capacity);
+}
+
+/* Notes what became of count jobs, of which the first `accepted` were taken, and checks why. */
+static void check_submit(const before *was, unsigned count, unsigned accepted, wpool_status why,
+                         bool may_be_full, bool may_time_out) {
+    const configuration *config = &model.config;
+    unsigned refused = count - accepted;
+    model.accepted += accepted;
+    if (model_is_inside()) model.accepted_inside += accepted;
+    if (accepted) {
+        MUST(!was->is_closed, "accepted after close");
+        check_capacity();
+    }
+    MUST((refused == 0) == (why == WPOOL_OK), "%u refused, yet status %d", refused, (int)why);
+    if (refused && why == WPOOL_FULL) {
+        MUST(may_be_full, "full, though that is not the policy");
+        unsigned claims = model.begun - model.refused - refused;
+        MUST(config->capacity == 0 || claims - was->started >= config->capacity,
+             "full with %u of %u", claims - was->started, config->capacity);
+        MUST(!was->is_closed, "full after close");
+    } else if (refused) {
+        MUST(why == WPOOL_CLOSED || why == WPOOL_TIMEOUT || why == WPOOL_NO_MEMORY,
+             "a strange status: %s", wpool_strerror(why));
+        MUST(why != WPOOL_CLOSED || model.close_begun, "closed, though nobody closed");
+        MUST(why != WPOOL_TIMEOUT || (may_time_out && !was->is_closed), "timed out");
+        MUST(why != WPOOL_NO_MEMORY || model_memory_fails(), "no memory, though there is");
+    }
+    model.refused += refused;
+}
+
+static model_job *new_job(unsigned script) {
+    const model_frame *frame = model_top();
+    if (model.job_count == MODEL_JOBS || (frame && frame->family >= MODEL_FAMILY)) return NULL;
+    model_job *job = &model.jobs[model.job_count++];
+    *job = (model_job){.number = ++model.numbers,
+                       .script = script % SCRIPTS,
+                       .family = frame ? frame->family + 1 : 0,
+                       .has_record = model.config.results};
+    model.begun++;
+    model.begun_inside += frame != NULL;
+    return job;
+}
+
+static void settle_job(model_job *job, wpool_status status) {
+    model_frame *frame = model_top();
+    job->submission = status == WPOOL_OK ? SUBMIT_ACCEPTED : SUBMIT_REFUSED;
+    MUST(status == WPOOL_OK || !job->started, "a refused job ran");
+    if (!job->has_id) return;
+    MUST((status == WPOOL_OK) == (job->id != 0), "status %d, and the id is %s", (int)status,
+         job->id ? "set" : "0");
+    for (unsigned i = 0; job->id && i < model.job_count; i++)
+        MUST(&model.jobs[i] == job || model.jobs[i].id != job->id, "an id was given twice");
+    if (frame && status == WPOOL_OK) frame->last_child = job;
+}
+
+static void act_submit_badly(action todo) {
+    static wpool_job nothing;
+    wpool_id id = 1;
+    wpool_status why = WPOOL_OK;
+    switch (todo.b % 8) {
+    case 0:
+        MUST(CALL(wpool_submit(NULL, run_job, NULL, &id)) == WPOOL_INVALID && !id, "NULL pool");
+        break;
+    case 1:
+        MUST(CALL(wpool_submit(model.pool, NULL, NULL, &id)) == WPOOL_INVALID && !id, "NULL fn");
+        break;
+    case 2:
+        MUST(CALL(wpool_try_submit(model.pool, NULL, NULL, NULL)) == WPOOL_INVALID, "NULL fn");
+        break;
+    case 3:
+        MUST(CALL(wpool_submit_many(model.pool, NULL, NULL, 0, &why)) == 0, "NULL fn");
+        MUST(why == WPOOL_INVALID, "NULL fn");
+        break;
+    case 4:
+        MUST(CALL(wpool_submit_many(model.pool, run_job, NULL, 1, NULL)) == 0, "NULL args");
+        break;
+    case 5:
+        MUST(CALL(wpool_submit_job(model.pool, NULL, NULL)) == WPOOL_INVALID, "NULL job");
+        break;
+    case 6:
+        MUST(CALL(wpool_submit_job(model.pool, &nothing, NULL)) == WPOOL_INVALID, "an empty job");
+        break;
+    default:
+        MUST(CALL(wpool_submit_many(NULL, run_job, NULL, 0, &why)) == 0, "NULL pool");
+        MUST(why == WPOOL_INVALID, "NULL pool");
+    }
+}
+
+static void act_submit(action todo) {
+    before was = look_before();
+    wpool_when_full when_full = model.config.when_full;
+    bool is_unbuffered = model.config.capacity == 0, may_time_out = false;
+    unsigned how = todo.a >> 3 & 3;
+    wpool_options options = {0};
+    wpool_status status;
+    if (how == 0 && when_full == WPOOL_BLOCK && !may_block()) how = 1;
+    model_job *job = new_job(todo.a & 7);
+    if (!job) return;
+    job->has_id = (todo.a & 32) != 0;
+    job->has_record |= job->has_id;
+    wpool_id *id = job->has_id ? &job->id : NULL;
+    if (how == 0) {
+        status = CALL(wpool_submit(model.pool, run_job, job, id));
+    } else if (how == 1) {
+        status = CALL(wpool_try_submit(model.pool, run_job, job, id));
+        when_full = WPOOL_REFUSE;
+    } else {
+        job->has_on_done = (todo.a & 64) != 0;
+        if (job->has_on_done) options.on_done = model_on_done;
+        if (todo.a & 128) options.name = job->name = fuzz_name;
+        job->has_record |= job->has_on_done || job->name;
+        options.timeout = choose_timeout(todo.b, may_block());
+        if (options.timeout == 0 && when_full == WPOOL_BLOCK && !may_block()) options.timeout = 1;
+        if (options.timeout) when_full = WPOOL_BLOCK;
+        may_time_out = options.timeout > 0;
+        status = CALL(wpool_submit_with(model.pool, run_job, job, &options, id));
+    }
+    bool may_be_full =
+        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && is_unbuffered);
+    check_submit(&was, 1, status == WPOOL_OK, status, may_be_full, may_time_out);
+    settle_job(job, status);
+}
+
+static void act_submit_many(action todo) {
+    before was = look_before();
+    wpool_when_full when_full = model.config.when_full;
+    void *args[4];
+    unsigned count = 0, wanted = todo.b & 3;
+    wpool_status why = WPOOL_FAILED;
+    if (when_full == WPOOL_BLOCK && !may_block()) return;
+    while (count <= wanted && (args[count] = new_job(todo.a & 7)) != NULL)
+        count++;
+    size_t accepted = CALL(wpool_submit_many(model.pool, run_job, args, count, &why));
+    MUST(accepted <= count, "more were accepted than handed in");
+    bool may_be_full =
+        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && model.config.capacity == 0);
+    check_submit(&was, count, (unsigned)accepted, why, may_be_full, false);
+    for (unsigned i = 0; i < count; i++)
+        settle_job((model_job *)args[i], i < accepted ? WPOOL_OK : why);
+}
+
+static void check_already(const model_slot *slot, bool is_below, bool was_idle, bool is_alone,
+                          wpool_status status) {
+    if (is_below) MUST(status == WPOOL_ALREADY, "handed in while it runs");
+    if (status == WPOOL_ALREADY)
+        MUST(!(was_idle && is_alone), "slot %u has ended, yet ALREADY",
+             (unsigned)(slot - model.slots));
+}
+
+static void act_submit_job(action todo) {
+    before was = look_before();
+    model_frame *frame = model_top();
+    model_slot *slot = &model.slots[todo.a % (frame ? MODEL_SLOTS : MODEL_SLOTS - 1)];
+    wpool_when_full when_full = model.config.when_full;
+    wpool_options options = {.on_done = slot->has_on_done ? model_on_slot_done : NULL};
+    if (slot->begun == 12) return;
+    options.timeout = choose_timeout(todo.b, may_block());
+    if (options.timeout == 0 && when_full == WPOOL_BLOCK && !may_block()) options.timeout = 1;
+    if (options.timeout) when_full = WPOOL_BLOCK;
+    bool is_below = model_is_below(NULL, slot);
+    bool was_idle = slot->has_on_done && slot->reported == slot->accepted && !slot->in_flight;
+    unsigned revision = ++slot->revision;
+    slot->begun++;
+    slot->in_flight++;
+    model.begun++;
+    model.begun_inside += frame != NULL;
+    wpool_status status = CALL(wpool_submit_job(
+        model.pool, &slot->job, options.on_done || options.timeout ? &options : NULL));
+    slot->in_flight--;
+    check_already(slot, is_below, was_idle, revision == slot->revision, status);
+    slot->revision++;
+    if (status == WPOOL_ALREADY) {
+        model.refused++;
+        return;
+    }
+    slot->accepted += status == WPOOL_OK;
+    bool may_be_full =
+        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && model.config.capacity == 0);
+    check_submit(&was, 1, status == WPOOL_OK, status, may_be_full, options.timeout > 0);
+    if (frame && status == WPOOL_OK) frame->last_slot = slot;
+}
+
+/* -- waiting -- */
+
+static model_job *pick_job(uint8_t a, wpool_id *id) {
+    *id = 0;
+    if (a >= 248 || model.job_count == 0) {
+        static const wpool_id strange[] = {0, 1, UINT64_MAX, UINT64_C(1) << 32};
+        *id = a & 4 ? model.foreign : strange[a & 3];
+        return NULL;
+    }
+    model_job *job = &model.jobs[model.job_count - 1 - a % 12 % model.job_count];
+    bool is_known =
+        job->has_id && (job->submission == SUBMIT_ACCEPTED || model_is_below(job, NULL));
+    if (!is_known) return NULL;
+    *id = job->id;
+    return job;
+}
+
+static bool may_be_stale(const model_job *job) {
+    return !job || job->delivered || job->readers || model.takes;
+}
+
+static void wait_for(model_job *job, wpool_id id, int64_t timeout) {
+    bool is_stale = !job || job->delivered, is_below = job && model_is_below(job, NULL);
+    wpool_result result;
+    if (job) job->readers++;
+    wpool_status status = CALL(wpool_wait(model.pool, id, timeout, &result));
+    if (job) job->readers--;
+    if (is_below) {
+        MUST(status == WPOOL_DEADLOCK || (status == WPOOL_UNKNOWN && may_be_stale(job)),
+             "waits for itself: %s", wpool_strerror(status));
+        return;
+    }
+    switch (status) {
+    case WPOOL_OK:
+        MUST(!is_stale, "a stale id was waited for");
+        check_result(job, &result);
+        model_deliver(job, true);
+        break;
+    case WPOOL_UNKNOWN:
+        MUST(may_be_stale(job), "unknown, though nobody had the result");
+        break;
+    case WPOOL_TIMEOUT:
+        MUST(timeout >= 0, "timed out without a timeout");
+        MUST(!is_stale, "a stale id is not unknown");
+        break;
+    default:
+        violation("wait: %s", wpool_strerror(status));
+    }
+}
+
+static void act_wait(action todo) {
+    wpool_id id;
+    model_job *job = pick_job(todo.a, &id);
+    wait_for(job, id, choose_timeout(todo.b, !job || may_wait_for(job, NULL)));
+}
+
+static void act_wait_child(action todo) {
+    const model_frame *frame = model_top();
+    model_job *job = frame ? frame->last_child : NULL;
+    if (!job) return;
+    wait_for(job, job->id, choose_timeout(todo.b, may_wait_for(job, NULL)));
+}
+
+/* For itself, or what it runs inside of. */
+static void act_wait_self(action todo) {
+    unsigned depth = model.depth[sched.current];
+    if (depth == 0) return;
+    const model_frame *frame = &model.frames[sched.current][todo.a % depth];
+    if (frame->slot) {
+        MUST(CALL(wpool_job_wait(&frame->slot->job, WPOOL_FOREVER)) == WPOOL_DEADLOCK,
+             "waits for itself");
+    } else if (frame->job->has_id) {
+        wait_for(frame->job, frame->job->id, WPOOL_FOREVER);
+    }
+}
+
+static void wait_for_slot(model_slot *slot, int64_t timeout) {
+    bool is_below = model_is_below(NULL, slot), was_accepted = slot->accepted > slot->forgotten;
+    unsigned revision = slot->revision;
+    slot->in_flight++;
+    wpool_status status = CALL(wpool_job_wait(&slot->job, timeout));
+    slot->in_flight--;
+    bool is_alone = revision == slot->revision && slot->begun == slot->accepted;
+    MUST(is_below == (status == WPOOL_DEADLOCK), "runs below: %d, %s", is_below,
+         wpool_strerror(status));
+    switch (status) {
+    case WPOOL_OK:
+        MUST(slot->started || model_may_discard(), "never started, yet waited for");
+        if (is_alone)
+            MUST(slot->returned == slot->accepted || model_may_discard(),
+                 "it runs, yet waited for");
+        break;
+    case WPOOL_UNKNOWN:
+        MUST(!was_accepted || !is_alone, "it was handed in, yet unknown");
+        break;
+    case WPOOL_TIMEOUT:
+        MUST(timeout >= 0, "timed out without a timeout");
+        MUST(!is_alone || slot->begun, "never handed in, yet timed out");
+        break;
+    default:
+        MUST(status == WPOOL_DEADLOCK, "job wait: %s", wpool_strerror(status));
+    }
+}
+
+static void act_wait_slot(action todo) {
+    const model_frame *frame = model_top();
+    model_slot *slot = &model.slots[todo.a % MODEL_SLOTS];
+    if (todo.a >= 252) {
+        MUST(CALL(wpool_job_wait(NULL, WPOOL_FOREVER)) == WPOOL_INVALID, "NULL job");
+        return;
+    }
+    if (todo.a & 64 && frame && frame->last_slot) slot = frame->last_slot;
+    bool may_be_forever = may_wait_for(NULL, slot);
+    int64_t timeout = choose_timeout(todo.b, may_be_forever);
+    /* a worker looks again and again while the submitter has the job, and its clock hardly moves */
+    if (frame && !may_be_forever && timeout > 64) timeout = 64;
+    wait_for_slot(slot, timeout);
+}
+
+static void act_slot_result(action todo) {
+    model_slot *slot = &model.slots[todo.a % MODEL_SLOTS];
+    wpool_result result;
+    int returned = slot->returned;
+    unsigned revision = slot->revision;
+    MUST(CALL(wpool_job_result(NULL, &result)) == WPOOL_INVALID, "NULL job");
+    MUST(CALL(wpool_job_result(&slot->job, NULL)) == WPOOL_INVALID, "NULL result");
+    wpool_status status = CALL(wpool_job_result(&slot->job, &result));
+    MUST(status == WPOOL_OK || status == WPOOL_EMPTY, "job result: %s", wpool_strerror(status));
+    bool is_quiet = revision == slot->revision && !slot->in_flight;
+    if (!is_quiet || slot->returned != returned) return;
+    if (status == WPOOL_OK) {
+        MUST(slot->accepted > 0, "the result of a job never handed in");
+        MUST(result.state >= WPOOL_STATE_SUCCEEDED, "a result that is none");
+        MUST(result.arg == slot, "the result of another job");
+        bool is_failure =
+            result.state == WPOOL_STATE_FAILED || result.state == WPOOL_STATE_CANCELLED;
+        MUST(!is_failure || result.error != 0, "a failure without an error");
+        if (todo.b & 1 && !model_is_below(NULL, slot)) {
+            CALL(wpool_job_init(&slot->job, run_slot, slot));
+            slot->forgotten = slot->accepted;
+            slot->revision++;
+        }
+    } else if (slot->has_on_done && slot->begun == slot->accepted) {
+        MUST(slot->accepted == 0 || slot->reported < slot->accepted || slot->revision, "empty");
+    }
+}
+
+/* -- results -- */
+
+static void check_taken(const before *was, const wpool_result *result) {
+    model_job *job = (model_job *)result->arg;
+    MUST(job >= model.jobs && job < model.jobs + model.job_count, "no such job was submitted");
+    MUST(!was->is_done, "a result after WPOOL_DONE");
+    check_result(job, result);
+    model_deliver(job, true);
+}
+
+/* To an outside reader: everything accepted has ended, and is delivered or about to be. */
+static void check_done(uint64_t accepted) {
+    for (unsigned i = 0; i < model.job_count; i++) {
+        const model_job *job = &model.jobs[i];
+        if (!(accepted >> i & 1)) continue;
+        MUST(model_has_ended(job), "WPOOL_DONE, but job %u has not ended", i);
+        MUST(may_be_stale(job) || model.results_close_begun, "WPOOL_DONE, but job %u was not taken",
+             i);
+    }
+    model.is_done = true;
+}
+
+static uint64_t accepted_now(void) {
+    uint64_t accepted = 0;
+    for (unsigned i = 0; i < model.job_count; i++)
+        if (model.jobs[i].submission == SUBMIT_ACCEPTED) accepted |= UINT64_C(1) << i;
+    return accepted;
+}
+
+/* Does a job that had ended before still lie there, with nobody else who may have its result? */
+static bool is_result_left(uint64_t ended) {
+    for (unsigned i = 0; i < model.job_count && model.takes == 0; i++) {
+        const model_job *job = &model.jobs[i];
+        if ((ended >> i & 1) && !may_be_stale(job)) return true;
+    }
+    return false;
+}
+
+/* What only jobs that take are told: once it is over for one of them, it is over for all. */
+static void check_take_inside(wpool_status status, bool was_done) {
+    MUST(!was_done || status == WPOOL_OK || status == WPOOL_DONE || status == WPOOL_CLOSED,
+         "after WPOOL_DONE inside: %s", wpool_strerror(status));
+    model.is_done_inside |= status == WPOOL_DONE;
+}
+
+static wpool_status take(int64_t timeout) {
+    before was = look_before();
+    wpool_result result;
+    bool is_inside = model_is_inside(), was_done_inside = model.is_done_inside;
+    uint64_t ended = model.ended;
+    uint64_t accepted = accepted_now();
+    model.takes++;
+    wpool_status status = CALL(wpool_take(model.pool, timeout, &result));
+    model.takes--;
+    if (!model.config.results) {
+        MUST(status == WPOOL_INVALID, "taken from a pool without results");
+        return status;
+    }
+    if (was.are_results_closed)
+        MUST(status == WPOOL_CLOSED, "results are closed, yet: %s", wpool_strerror(status));
+    if (status != WPOOL_OK && !model.results_close_begun)
+        MUST(!is_result_left(ended), "no result, yet one is left: %s", wpool_strerror(status));
+    if (is_inside) check_take_inside(status, was_done_inside);
+    switch (status) {
+    case WPOOL_OK:
+        check_taken(&was, &result);
+        break;
+    case WPOOL_EMPTY:
+        MUST(timeout == WPOOL_NOW, "empty");
+        break;
+    case WPOOL_TIMEOUT:
+        MUST(timeout > 0, "timed out");
+        break;
+    case WPOOL_DONE:
+        MUST(model.close_begun, "done, but not closed");
+        if (!is_inside) check_done(accepted);
+        break;
+    case WPOOL_CLOSED:
+        MUST(model.results_close_begun, "results closed, though nobody closed them");
+        break;
+    default:
+        MUST(status == WPOOL_DEADLOCK && is_inside, "take: %s", wpool_strerror(status));
+        MUST(timeout != WPOOL_NOW, "a poll is a deadlock");
+    }
+    MUST(!was.is_done || status == WPOOL_DONE || status == WPOOL_CLOSED || is_inside,
+         "after WPOOL_DONE: %s", wpool_strerror(status));
+    return status;
+}
+
+static void act_take(action todo) {
+    bool may_be_forever = model.config.results && may_block();
+    if (model_is_inside()) may_be_forever = model.config.takes_forever && sched.current != 0;
+    if (sched.current == 0 && !model.close_done) may_be_forever = false;
+    take(choose_timeout(todo.b, may_be_forever));
+}
+
+static void act_forget(action todo) {
+    wpool_id id;
+    model_job *job = pick_job(todo.a, &id);
+    bool is_stale = !job || job->delivered;
+    if (job) job->readers++;
+    wpool_status status = CALL(wpool_forget(model.pool, id));
+    if (job) job->readers--;
+    if (status == WPOOL_OK) {
+        MUST(!is_stale, "a stale id was forgotten");
+        model_deliver(job, false);
+    } else {
+        MUST(status == WPOOL_UNKNOWN, "forget: %s", wpool_strerror(status));
+        MUST(may_be_stale(job), "unknown, though nobody had the result");
+    }
+}
+
+static void act_close_results(action todo) {
+    (void)todo;
+    bool was_done = model.results_close_done;
+    model.result_closes++;
+    if (model.config.results) model.results_close_begun = true;
+    wpool_status status = CALL(wpool_close_results(model.pool));
+    if (!model.config.results) {
+        MUST(status == WPOOL_INVALID, "closed results that are not there");
+        return;
+    }
+    MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "close: %s", wpool_strerror(status));
+    MUST(status == WPOOL_ALREADY || !was_done, "closed twice");
+    MUST(status == WPOOL_OK || model.result_closes > 1, "already?");
+    model.results_close_done = true;
+}
+
+/* -- watching -- */
+
+static void act_state(action todo) {
+    wpool_id id;
+    model_job *job = pick_job(todo.a, &id);
+    bool was_stale = !job || job->delivered, was_started = job && job->started;
+    /* on_done sees the end before the state says so; a reader in flight may let go of it meanwhile */
+    bool was_seen = job && job->seen && !job->has_on_done;
+    wpool_state state = CALL(wpool_job_state(model.pool, id));
+    MUST(CALL(wpool_job_state(NULL, id)) == WPOOL_STATE_UNKNOWN, "NULL pool");
+    if (was_stale) MUST(state == WPOOL_STATE_UNKNOWN, "a stale id has state %d", (int)state);
+    switch (state) {
+    case WPOOL_STATE_UNKNOWN:
+        MUST(may_be_stale(job), "unknown, though nobody had the result");
+        break;
+    case WPOOL_STATE_WAITING:
+        MUST(!was_started && !was_seen, "a job that has started or ended waits");
+        break;
+    case WPOOL_STATE_RUNNING:
+        MUST(!was_seen, "a job that was seen to end runs");
+        break;
+    case WPOOL_STATE_DISCARDED:
+        MUST(!job->started && model_may_discard(), "discarded");
+        break;
+    default:
+        MUST(state != WPOOL_STATE_DELAYED && job->returned, "state %d", (int)state);
+        MUST((state == WPOOL_STATE_SUCCEEDED) == (job->error == 0), "state %d, error %d",
+             (int)state, job->error);
+        model_see(job, state);
+    }
+}
+
+static void act_stats(action todo) {
+    before was = look_before();
+    wpool_stats_snapshot stats;
+    (void)todo;
+    MUST(CALL(wpool_stats(model.pool, NULL)) == WPOOL_INVALID, "NULL stats");
+    MUST(CALL(wpool_stats(model.pool, &stats)) == WPOOL_OK, "stats");
+    uint64_t ran = stats.succeeded + stats.failed + stats.cancelled;
+    MUST(stats.accepted == stats.waiting + stats.running + ran + stats.discarded, "the sum");
+    MUST(stats.accepted >= was.accepted && stats.accepted <= model.begun, "accepted %u",
+         (unsigned)stats.accepted);
+    MUST(stats.waiting <= model.begun, "waiting is negative");
+    /* more are waiting if a worker handed them in, or for a moment if the caller is to run them */
+    unsigned more = model.begun_inside;
+    if (model.config.when_full == WPOOL_RUN) more += model.config.threads;
+    MUST(model.config.capacity == 0 || stats.waiting <= model.config.capacity + more,
+         "%u wait, the capacity is %u", (unsigned)stats.waiting, model.config.capacity);
+    MUST(stats.succeeded <= model.returned - model.errors, "too many have succeeded");
+    MUST(stats.failed + stats.cancelled <= model.errors, "too many errors");
+    MUST(stats.discarded == 0 || model_may_discard(), "discarded without a reason");
+    MUST(stats.cancelled == 0 || model.hot_begun, "cancelled without a reason");
+    MUST(ran + stats.discarded >= was.delivered, "fewer have ended than were delivered");
+    MUST(ran + stats.running <= model.started + model_hands() * (MODEL_DEPTH + 1), "running");
+    MUST(stats.workers == model.config.workers && stats.workers_idle <= stats.workers, "workers");
+}
+
+static void act_info(action todo) {
+    wpool_info info;
+    MUST(CALL(wpool_get_info(model.pool, NULL)) == WPOOL_INVALID, "NULL info");
+    MUST(CALL(wpool_get_info(model.pool, &info)) == WPOOL_OK, "info");
+    if (!model.info.name) model.info = info;
+    MUST(strcmp(info.name, "fuzz") == 0 && info.id == model.info.id, "name or id");
+    MUST(strlen(info.uuid) == 36 && info.uuid[14] == '4', "uuid");
+    MUST(CALL(wpool_strerror((wpool_status)todo.a)) != NULL, "no text");
+    MUST(CALL(wpool_version()) == WPOOL_VERSION, "version");
+    MUST(CALL(wpool_cpus()) >= 1 && CALL(wpool_io_workers()) >= 1, "processors");
+}
+
+/* -- in a job -- */
+
+static void act_look_cancelled(action todo) {
+    const model_frame *frame = model_top();
+    if (!frame) return;
+    for (unsigned i = 0; i <= (todo.a & 3u); i++) {
+        bool was_hot = model.hot_done, is_told = CALL(wpool_cancelled(frame->context));
+        MUST(is_told || !was_hot, "a job was not told to end");
+        MUST(!is_told || model.hot_begun, "a job was told to end without a reason");
+        sched_point(true);
+    }
+    MUST(!CALL(wpool_cancelled(NULL)), "NULL job");
+}
+
+static void act_set_result(action todo) {
+    model_frame *frame = model_top();
+    CALL(wpool_set_result(NULL, NULL));
+    if (!frame) return;
+    frame->data = &model.scripts[todo.a % SCRIPTS];
+    CALL(wpool_set_result(frame->context, frame->data));
+}
+
+static void act_context(action todo) {
+    const model_frame *frame = model_top();
+    (void)todo;
+    if (frame) check_context(frame);
+    MUST(CALL(wpool_job_id(NULL)) == 0 && CALL(wpool_job_attempt(NULL)) == 0, "NULL job");
+    MUST(!CALL(wpool_job_pool(NULL)) && !CALL(wpool_worker_state(NULL)), "NULL job");
+}
+
+/* -- parallel: children and iterations count, and let others go on -- */
+
+#define CHILDREN 3
+
+static int run_child(void *arg, wpool_job *context) {
+    unsigned *runs = (unsigned *)arg;
+    MUST(CALL(wpool_job_pool(context)) == model.pool, "another pool");
+    for (unsigned i = *runs >> 8; i > 0; i--)
+        sched_point(true);
+    MUST((++*runs & 0xFF) == 1, "a child runs twice");
+    return 0;
+}
+
+static void end_child(wpool_job *self, wpool_job *child, unsigned *runs, bool is_joined) {
+    if (is_joined) {
+        CALL(wpool_join(self, child));
+        CALL(wpool_join(self, child));
+    } else if (CALL(wpool_unfork(self, child))) {
+        run_child(runs, self);
+    }
+    MUST((*runs & 0xFF) == 1, "a child that was joined has not run");
+}
+
+static void act_fork(action todo) {
+    const model_frame *frame = model_top();
+    wpool_job children[CHILDREN];
+    unsigned runs[CHILDREN], count = 1 + todo.a % CHILDREN;
+    if (!frame) return;
+    for (unsigned i = 0; i < count; i++) {
+        runs[i] = (todo.b >> i & 7u) << 8;
+        CALL(wpool_fork(frame->context, &children[i], run_child, &runs[i]));
+    }
+    for (unsigned i = todo.a >> 2 & 7; i > 0; i--)
+        sched_point(true);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned which = todo.a & 64 ? i : count - 1 - i;
+        end_child(frame->context, &children[which], &runs[which], todo.b >> (i + 4) & 1);
+    }
+}
+
+static int run_iterations(size_t begin, size_t end, void *arg, wpool_job *context) {
+    unsigned *runs = (unsigned *)arg;
+    MUST(CALL(wpool_job_pool(context)) == model.pool && begin < end, "a strange chunk");
+    for (size_t i = begin; i < end; i++)
+        MUST(++runs[i] == 1, "an iteration runs twice");
+    sched_point(true);
+    return 0;
+}
+
+static void act_for(action todo) {
+    unsigned runs[16] = {0};
+    size_t begin = todo.a & 3, end = begin + (todo.a >> 2) % 13, grain = todo.b & 3;
+    /* a worker that waits for its part may run any job, and that one wait for this thread */
+    if (model.config.help == WPOOL_HELP_ANY && !may_block()) return;
+    bool was_hot = model.hot_done;
+    wpool_status status = CALL(wpool_for(model.pool, begin, end, grain, run_iterations, runs));
+    MUST(status == (was_hot ? WPOOL_CANCELLED : WPOOL_OK) ||
+             (status == WPOOL_CANCELLED && model.hot_begun),
+         "a loop: %s", wpool_strerror(status));
+    for (size_t i = 0; i < 16 && status == WPOOL_OK; i++)
+        MUST(runs[i] == (i >= begin && i < end), "an iteration was left out");
+    MUST(CALL(wpool_for(model.pool, 1, 0, 0, run_iterations, runs)) == WPOOL_INVALID, "backwards");
+    MUST(CALL(wpool_for(NULL, 0, 1, 0, run_iterations, runs)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_for(model.pool, 0, 1, 0, NULL, runs)) == WPOOL_INVALID, "NULL body");
+}
+
+/* -- life -- */
+
+static void act_start(action todo) {
+    (void)todo;
+    model.start_begun = true;
+    wpool_status status = CALL(wpool_start(model.pool));
+    MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "start: %s", wpool_strerror(status));
+    MUST(status == WPOOL_ALREADY || model.config.may_pause, "started, but never paused");
+}
+
+static void act_pause(action todo) {
+    if (!model.config.may_pause || model.is_ending) return;
+    model.pausing++;
+    wpool_status status = CALL(wpool_pause(model.pool));
+    model.pausing--;
+    MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "pause: %s", wpool_strerror(status));
+    if (todo.a & 1) act_start(todo);
+}
+
+static void note_close(wpool_status status, bool was_done) {
+    model.closes += status == WPOOL_OK;
+    MUST(model.closes <= 1, "closed twice");
+    MUST(status == WPOOL_ALREADY || !was_done, "closed again");
+    MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "close: %s", wpool_strerror(status));
+    model.close_done = true;
+}
+
+static void act_close(action todo) {
+    bool was_done = model.close_done;
+    (void)todo;
+    model.close_begun = true;
+    note_close(CALL(wpool_close(model.pool)), was_done);
+}
+
+static void act_stop(action todo) {
+    wpool_mode mode = todo.a & 1 ? WPOOL_HOT : WPOOL_GRACEFUL;
+    bool was_done = mode == WPOOL_HOT ? model.hot_done : model.stop_done;
+    MUST(CALL(wpool_stop(model.pool, (wpool_mode)(2 + todo.a % 3))) == WPOOL_INVALID, "mode");
+    if (todo.b < 160 && !model.is_ending) return;
+    model.stops++;
+    model.close_begun = model.stop_begun = true;
+    model.hot_begun |= mode == WPOOL_HOT;
+    wpool_status status = CALL(wpool_stop(model.pool, mode));
+    MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "stop: %s", wpool_strerror(status));
+    MUST(status == WPOOL_ALREADY || !was_done, "stopped twice");
+    MUST(status == WPOOL_OK || model.stops > 1, "already stopped, though nobody did");
+    model.close_done = model.stop_done = true;
+    model.hot_done |= mode == WPOOL_HOT;
+}
+
+static void check_quiet(uint64_t accepted) {
+    for (unsigned i = 0; i < model.job_count; i++) {
+        if (!(accepted >> i & 1)) continue;
+        MUST(model_has_ended(&model.jobs[i]), "quiet, but job %u has not ended", i);
+        if (model.jobs[i].has_on_done) MUST(model.jobs[i].reported, "quiet before on_done");
+    }
+    model.ended |= accepted;
+}
+
+static void act_drain(action todo) {
+    bool is_inside = model_is_inside();
+    uint64_t accepted = accepted_now();
+    int64_t timeout = choose_timeout(todo.b, is_inside || may_block());
+    if (timeout < 0 && !is_inside && model.config.takes_forever) timeout = 1;
+    wpool_status status = CALL(wpool_drain(model.pool, timeout));
+    MUST(is_inside == (status == WPOOL_DEADLOCK), "inside: %d, %s", is_inside,
+         wpool_strerror(status));
+    if (is_inside) return;
+    MUST(status == WPOOL_OK || status == WPOOL_TIMEOUT, "drain: %s", wpool_strerror(status));
+    MUST(status == WPOOL_OK || timeout >= 0, "timed out without a timeout");
+    if (status == WPOOL_OK) check_quiet(accepted);
+}
+
+static void shut_down(wpool_mode mode, int64_t timeout) {
+    bool is_inside = model_is_inside();
+    uint64_t accepted = accepted_now();
+    if (!is_inside) {
+        model.close_begun = model.start_begun = true;
+        model.stop_begun |= timeout >= 0;
+        model.stops += timeout >= 0;
+        model.hot_begun |= timeout >= 0 && mode == WPOOL_HOT;
+    }
+    wpool_status status = CALL(wpool_shutdown(model.pool, mode, timeout));
+    MUST(is_inside == (status == WPOOL_DEADLOCK), "inside: %d, %s", is_inside,
+         wpool_strerror(status));
+    if (is_inside) return;
+    model.close_done = true;
+    MUST(status == WPOOL_OK || (status == WPOOL_TIMEOUT && timeout >= 0), "shutdown: %s",
+         wpool_strerror(status));
+    if (status == WPOOL_OK) check_quiet(accepted);
+    if (status == WPOOL_TIMEOUT) {
+        model.stop_done = true;
+        model.hot_done |= mode == WPOOL_HOT;
+    }
+}
+
+static void act_shutdown(action todo) {
+    bool is_inside = model_is_inside();
+    MUST(CALL(wpool_shutdown(model.pool, (wpool_mode)-1, WPOOL_FOREVER)) == WPOOL_INVALID, "mode");
+    MUST(CALL(wpool_shutdown(NULL, WPOOL_HOT, WPOOL_FOREVER)) == WPOOL_INVALID, "NULL pool");
+    if (!is_inside && todo.b < 160) return;
+    shut_down(todo.a & 1 ? WPOOL_HOT : WPOOL_GRACEFUL, choose_timeout(todo.b, may_block()));
+}
+
+static void act_destroy(action todo) {
+    (void)todo;
+    MUST(CALL(wpool_destroy(NULL)) == WPOOL_OK, "NULL pool");
+    if (model_is_inside()) MUST(CALL(wpool_destroy(model.pool)) == WPOOL_DEADLOCK, "from inside");
+}
+
+static void act_nulls(action todo) {
+    wpool_config config = {.workers = 1, .queue_capacity = todo.b % 3};
+    wpool *pool = model.pool;
+    MUST(CALL(wpool_create(NULL, &config)) == WPOOL_INVALID, "NULL pool");
+    static const wpool_allocator none;
+    if (todo.a % 5 == 0) config.when_full = (wpool_when_full)4;
+    if (todo.a % 5 == 1) config.help = (wpool_help)-1;
+    if (todo.a % 5 == 2) config.workers = WPOOL_MAX_WORKERS + 1;
+    if (todo.a % 5 == 3) config.min_workers = 2;
+    if (todo.a % 5 == 4) config.allocator = &none;
+    MUST(CALL(wpool_create(&pool, &config)) == WPOOL_INVALID && !pool, "a bad config");
+    MUST(CALL(wpool_start(NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_pause(NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_close(NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_stop(NULL, WPOOL_HOT)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_drain(NULL, WPOOL_FOREVER)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_wait(NULL, 1, WPOOL_FOREVER, NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_take(NULL, WPOOL_FOREVER, NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_forget(NULL, 1)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_close_results(NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_stats(NULL, NULL)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_get_info(NULL, NULL)) == WPOOL_INVALID, "NULL pool");
+    CALL(wpool_job_init(NULL, run_job, NULL));
+}
+
+/* -- another pool, an inline one, used from anywhere -- */
+
+static int run_other(void *arg, wpool_job *context) {
+    MUST(CALL(wpool_job_pool(context)) == model.other, "another pool");
+    if (model_is_inside())
+        MUST(CALL(wpool_drain(model.pool, WPOOL_FOREVER)) == WPOOL_DEADLOCK, "from inside");
+    MUST(CALL(wpool_destroy(model.other)) == WPOOL_DEADLOCK, "from inside");
+    ++*(int *)arg;
+    return 0;
+}
+
+static void act_other(action todo) {
+    int runs = 0;
+    wpool_id id;
+    wpool_result result;
+    (void)todo;
+    wpool_status status = CALL(wpool_submit(model.other, run_other, &runs, &id));
+    if (status == WPOOL_NO_MEMORY && model_memory_fails()) return;
+    MUST(status == WPOOL_OK, "submit: %s", wpool_strerror(status));
+    model.foreign = id;
+    MUST(CALL(wpool_wait(model.pool, id, WPOOL_FOREVER, NULL)) == WPOOL_UNKNOWN, "a foreign id");
+    status = CALL(wpool_wait(model.other, id, WPOOL_FOREVER, &result));
+    MUST(status == WPOOL_OK && runs == 1 && result.arg == &runs, "wait: %s",
+         wpool_strerror(status));
+}
+
+static void act_nothing(action todo) {
+    for (unsigned i = 0; i < (todo.a & 7u); i++)
+        sched_point(true);
+}
+
+static void (*const act_table[])(action) = {
+    act_nothing,     act_submit,     act_submit,       act_submit,    act_submit,
+    act_submit_many, act_submit_job, act_submit_job,   act_wait,      act_wait,
+    act_wait_child,  act_wait_child, act_wait_self,    act_wait_slot, act_wait_slot,
+    act_slot_result, act_take,       act_take,         act_take,      act_forget,
+    act_state,       act_state,      act_stats,        act_info,      act_look_cancelled,
+    act_set_result,  act_context,    act_start,        act_pause,     act_close_results,
+    act_close,       act_stop,       act_drain,        act_shutdown,  act_destroy,
+    act_nulls,       act_other,      act_submit_badly, act_fork,      act_fork,
+    act_for};
+
+static void act(action todo) {
+    act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);
+}
+
+/* May a job take results, now or later? */
+static bool do_jobs_take(void) {
+    bool takes = false;
+    for (unsigned i = 0; i < SCRIPTS * SCRIPT_ACTIONS; i++) {
+        const action *todo = &model.scripts[i / SCRIPT_ACTIONS].actions[i % SCRIPT_ACTIONS];
+        takes |= act_table[todo->kind % (sizeof act_table / sizeof *act_table)] == act_take;
+    }
+    return takes;
+}
+
+/* The only reader takes without limit until it has the result of the last job: nothing else, such
+   as the end of the pool, would wake it. */
+static void take_all(void) {
+    if (!model.config.results || model.config.threads > 1 || do_jobs_take()) return;
+    model_job *job = new_job(0);
+    if (!job) return;
+    before was = look_before();
+    wpool_status status = CALL(wpool_try_submit(model.pool, run_job, job, NULL));
+    check_submit(&was, 1, status == WPOOL_OK, status, true, false);
+    settle_job(job, status);
+    while (status == WPOOL_OK && !job->delivered)
+        status = take(WPOOL_FOREVER);
+    MUST(!job->delivered || status == WPOOL_OK, "taken, but: %s", wpool_strerror(status));
+    MUST(job->submission == SUBMIT_REFUSED || job->delivered || model.results_close_begun,
+         "the last result does not come: %s", wpool_strerror(status));
+}
+
+#endif /* FUZZ_CALLS_H */

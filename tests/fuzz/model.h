@@ -1,0 +1,285 @@
+/* model.h - what the fuzzer knows about the pool: each job's fate, and what has begun and ended
+
+   With several threads in flight most answers are not determined, but bounded: the model notes when
+   a call begins and when it has returned, and what is between may or may not have happened. */
+#ifndef FUZZ_MODEL_H
+#define FUZZ_MODEL_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#define SCHEDULER_STEPS 400000
+#include "tests/schedule/scheduler.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+enum {
+    SCRIPTS = 6,
+    SCRIPT_ACTIONS = 3,
+    MODEL_JOBS = 48,
+    MODEL_SLOTS = 4,
+    MODEL_DEPTH = 5, /* jobs inside of jobs on one thread that still do something */
+    MODEL_FAMILY = 3 /* generations of children */
+};
+
+typedef struct action {
+    uint8_t kind, a, b;
+} action;
+
+typedef struct job_script {
+    action actions[SCRIPT_ACTIONS];
+    uint8_t answer;
+} job_script;
+
+typedef enum submission { SUBMIT_BEGUN, SUBMIT_ACCEPTED, SUBMIT_REFUSED } submission;
+
+/* A job of the pool's own: one call of a submit function. */
+typedef struct model_job {
+    wpool_id id;
+    uint64_t number;
+    const char *name;
+    submission submission;
+    unsigned script, family;
+    bool has_id, has_record, has_on_done;
+    int started, returned, reported, delivered;
+    int readers; /* calls in flight that may deliver it */
+    int error;
+    void *data;
+    bool is_surely_cancelled;
+    wpool_state seen; /* how it ended, as the pool said */
+} model_job;
+
+/* A job in the caller's own struct, handed in again and again. */
+typedef struct model_slot {
+    wpool_job job;
+    uint64_t number; /* of the present run */
+    unsigned script, family, revision;
+    bool has_on_done;
+    int forgotten; /* accepted before it was initialised anew */
+    int begun, accepted, started, returned, reported, in_flight;
+    int errors, cancelled_surely;
+} model_slot;
+
+/* A job being run, on the thread that runs it. */
+typedef struct model_frame {
+    model_job *job;
+    model_slot *slot;
+    wpool_job *context;
+    uint64_t number;
+    unsigned family;
+    model_job *last_child;
+    model_slot *last_slot;
+    void *data;
+} model_frame;
+
+typedef struct configuration {
+    uint64_t seed;
+    unsigned workers, threads, capacity; /* capacity 0: unbuffered */
+    wpool_when_full when_full;
+    wpool_help help;
+    bool is_inline, results, start_paused, may_pause, takes_forever, own_allocator, hooks;
+    int fails_after, threads_left; /* negative: never */
+    bool fails_on;
+    unsigned ending;
+    bool shuts_down;
+} configuration;
+
+static struct {
+    configuration config;
+    job_script scripts[SCRIPTS];
+    wpool *pool, *other;
+    model_job jobs[MODEL_JOBS];
+    model_slot slots[MODEL_SLOTS];
+    unsigned job_count;
+    model_frame frames[SCHEDULER_THREADS][MODEL_DEPTH + 2];
+    unsigned depth[SCHEDULER_THREADS];
+    uint64_t numbers;
+    /* submissions of all kinds, in jobs */
+    unsigned begun, begun_inside, accepted, refused, accepted_inside, started, returned, errors;
+    unsigned surely_cancelled, seen_cancelled, seen_failed, delivered;
+    uint64_t ended; /* jobs that were over when a drain ended, as bits */
+    wpool_id foreign;
+    /* what has begun and what has returned */
+    bool close_begun, close_done, stop_begun, stop_done, hot_begun, hot_done, start_begun;
+    bool results_close_begun, results_close_done, is_done, is_done_inside, is_over, is_ending;
+    unsigned closes, stops, result_closes, pausing, takes, started_after_stop, hooks_started,
+        hooks_ended;
+    wpool_info info;
+    long blocks, bytes;
+    uint32_t word; /* main sleeps here a little */
+    int hook_states[4];
+} model;
+
+static uint64_t fuzz_calls;
+static bool fuzz_is_tracing;
+static const char *fuzz_call_text[SCHEDULER_THREADS]; /* the last one of each thread */
+
+__attribute__((format(printf, 1, 2))) static void violation(const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    int n = snprintf(sched.text, sizeof sched.text, "T%d in %.90s: ", sched.current,
+                     fuzz_call_text[sched.current]);
+    vsnprintf(sched.text + n, sizeof sched.text - (size_t)n, format, list);
+    va_end(list);
+    sched_end(sched.text);
+}
+
+static void count_call(const char *text) {
+    fuzz_calls++;
+    fuzz_call_text[sched.current] = text;
+    if (fuzz_is_tracing)
+        printf("%6" PRIu64 " T%d depth %u %s\n", sched.steps, sched.current,
+               model.depth[sched.current], text);
+}
+#define CALL(call) (count_call(#call), (call))
+
+/* Checks; what follows the condition is the sentence, with its arguments. */
+#define MUST(condition, ...) ((condition) ? (void)0 : violation(__VA_ARGS__))
+
+static bool model_is_inside(void) { return model.depth[sched.current] > 0; }
+
+static model_frame *model_top(void) {
+    unsigned depth = model.depth[sched.current];
+    return depth ? &model.frames[sched.current][depth - 1] : NULL;
+}
+
+static bool model_is_below(const model_job *job, const model_slot *slot) {
+    for (unsigned i = 0; i < model.depth[sched.current]; i++) {
+        const model_frame *frame = &model.frames[sched.current][i];
+        if ((job && frame->job == job) || (slot && frame->slot == slot)) return true;
+    }
+    return false;
+}
+
+static bool model_memory_fails(void) { return model.config.fails_after >= 0; }
+
+static bool model_may_discard(void) {
+    return model.stop_begun || model.config.when_full == WPOOL_DROP_OLDEST;
+}
+
+/* Has the accepted job come to its end, as far as the model can see? */
+static bool model_has_ended(const model_job *job) {
+    return job->returned || (!job->started && model_may_discard());
+}
+
+/* Threads that may have a call in their hands. */
+static unsigned model_hands(void) { return model.config.workers + model.config.threads; }
+
+/* -- the end of a job -- */
+
+static void model_see(model_job *job, wpool_state state) {
+    MUST(job->seen == WPOOL_STATE_UNKNOWN || job->seen == state, "job %u ended as %d, then as %d",
+         (unsigned)(job - model.jobs), (int)job->seen, (int)state);
+    if (job->seen) return;
+    job->seen = state;
+    model.seen_cancelled += state == WPOOL_STATE_CANCELLED;
+    model.seen_failed += state == WPOOL_STATE_FAILED;
+}
+
+static void check_ending(const wpool_result *result, int started, int returned, int error,
+                         bool is_surely_cancelled) {
+    if (result->state == WPOOL_STATE_DISCARDED) {
+        MUST(!started, "a job that had started is reported as discarded");
+        MUST(model_may_discard(), "a job was discarded without a reason");
+        MUST(result->error == WPOOL_CANCELLED && result->attempts == 0, "a strange discarded job");
+        MUST(result->worker == WPOOL_INLINE, "a discarded job has a worker");
+        MUST(result->ran_ns == 0 && result->waited_ns >= 0, "times of a discarded job");
+        return;
+    }
+    MUST(returned, "a job is reported as ended, but runs or never ran");
+    MUST(result->error == error, "the job's error is %d, not %d", result->error, error);
+    MUST(result->attempts == 1, "%u attempts", result->attempts);
+    MUST(result->waited_ns >= 0 && result->ran_ns >= 0, "times go backwards");
+    MUST(result->worker < model.config.workers || result->worker == WPOOL_INLINE, "no such worker");
+    if (error == 0) {
+        MUST(result->state == WPOOL_STATE_SUCCEEDED, "state %d of a success", (int)result->state);
+    } else if (result->state == WPOOL_STATE_CANCELLED) {
+        MUST(model.hot_begun, "a job counts as cancelled, but nobody cancelled");
+    } else {
+        MUST(result->state == WPOOL_STATE_FAILED, "state %d of an error", (int)result->state);
+        MUST(!is_surely_cancelled, "a cancelled job counts as failed");
+    }
+}
+
+static void check_result(model_job *job, const wpool_result *result) {
+    MUST(result->arg == job, "the result of another job");
+    MUST(job->submission != SUBMIT_REFUSED, "a refused job has a result");
+    MUST(result->name == job->name, "another name");
+    MUST(!job->has_id || result->id == job->id, "another id");
+    MUST(result->id != 0, "a result without an id");
+    check_ending(result, job->started, job->returned, job->error, job->is_surely_cancelled);
+    if (result->state != WPOOL_STATE_DISCARDED)
+        MUST(result->data == job->data, "the result is not what the job left");
+    model_see(job, result->state);
+    job->id = result->id;
+}
+
+static void model_on_done(void *arg, const wpool_result *result) {
+    model_job *job = (model_job *)arg;
+    MUST(++job->reported == 1, "on_done was called %d times", job->reported);
+    MUST(job->has_on_done, "on_done of a job that has none");
+    MUST(!model.is_over, "on_done after the end");
+    check_result(job, result);
+}
+
+static void model_on_slot_done(void *arg, const wpool_result *result) {
+    model_slot *slot = (model_slot *)arg;
+    slot->reported++;
+    MUST(slot->has_on_done, "on_done of a job that has none");
+    MUST(!model.is_over, "on_done after the end");
+    MUST(slot->reported <= slot->begun, "on_done more often than handed in");
+    MUST(result->arg == slot && result->id == 0, "the result of another job");
+    if (result->state == WPOOL_STATE_DISCARDED)
+        MUST(model_may_discard(), "a job was discarded without a reason");
+}
+
+/* A delivery (or letting go) by id or by take: once for each job. */
+static void model_deliver(model_job *job, bool is_ended) {
+    model.delivered += is_ended;
+    MUST(++job->delivered == 1, "job %u was delivered twice", (unsigned)(job - model.jobs));
+    if (is_ended) MUST(model_has_ended(job), "delivered, but not ended");
+}
+
+/* -- after all -- */
+
+static void check_jobs_at_end(void) {
+    for (unsigned i = 0; i < model.job_count; i++) {
+        const model_job *job = &model.jobs[i];
+        bool is_accepted = job->submission == SUBMIT_ACCEPTED;
+        MUST(job->started <= (is_accepted ? 1 : 0), "job %u was refused and ran", i);
+        MUST(job->started == job->returned, "job %u started and did not return", i);
+        if (is_accepted) MUST(job->started || model_may_discard(), "job %u was lost", i);
+        if (job->has_on_done)
+            MUST(job->reported == (is_accepted ? 1 : 0), "job %u: on_done %d times, accepted: %d",
+                 i, job->reported, is_accepted);
+    }
+    for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+        const model_slot *slot = &model.slots[i];
+        MUST(slot->started == slot->returned, "slot %u did not return", i);
+        MUST(slot->started <= slot->accepted, "slot %u ran too often", i);
+        MUST(slot->started == slot->accepted || model_may_discard(), "slot %u was lost", i);
+        if (slot->has_on_done)
+            MUST(slot->reported == slot->accepted, "slot %u: accepted %d, on_done %d", i,
+                 slot->accepted, slot->reported);
+    }
+}
+
+/* When nothing waits or runs any more. */
+static void check_stats_at_end(const wpool_stats_snapshot *stats) {
+    MUST(stats->waiting == 0 && stats->running == 0, "something waits or runs at the end");
+    MUST(stats->accepted == model.accepted, "accepted: %u, stats: %u", model.accepted,
+         (unsigned)stats->accepted);
+    MUST(stats->succeeded == model.returned - model.errors, "succeeded: %u, stats: %u",
+         model.returned - model.errors, (unsigned)stats->succeeded);
+    MUST(stats->failed + stats->cancelled == model.errors, "errors: %u, stats: %u", model.errors,
+         (unsigned)(stats->failed + stats->cancelled));
+    MUST(stats->discarded == model.accepted - model.started, "discarded: %u, stats: %u",
+         model.accepted - model.started, (unsigned)stats->discarded);
+    MUST(stats->cancelled >= model.surely_cancelled && stats->cancelled >= model.seen_cancelled,
+         "cancelled: stats %u", (unsigned)stats->cancelled);
+    MUST(stats->failed >= model.seen_failed, "failed: stats %u", (unsigned)stats->failed);
+    MUST(stats->cancelled == 0 || model.hot_begun, "cancelled without a reason");
+}
+
+#endif /* FUZZ_MODEL_H */

@@ -1,0 +1,152 @@
+/* WORKERS threads take, search, sleep and wake as [worker] has it (step, end_search, rest), without
+   spinning; MAKERS threads make JOBS pieces of work each and wake. All is done in the end, or somebody
+   sleeps for ever. Where the work lies:
+       SOURCE 0   behind a gate, as the queue has it, but without slots: made by a claim on
+                  `made`, taken by one on `taken`
+       SOURCE 1   in the deque of maker 0, who pushes as a worker does; its JOBS are all there are
+   With QUOTA a worker leaves for ever, as into a job that does not end, after so many jobs: work
+   must find the others. Without, who runs the last one tells all to exit, as wpool__pool_free.
+   The first ASLEEP workers sleep already, and see what was done before any of them was woken; with SEARCHER the last one is the searcher. */
+
+#ifndef WORKERS
+#define WORKERS 1
+#endif
+#ifndef MAKERS
+#define MAKERS 1
+#endif
+#ifndef JOBS
+#define JOBS 1
+#endif
+#ifndef QUOTA
+#define QUOTA 0
+#endif
+#ifndef ASLEEP
+#define ASLEEP 0
+#endif
+#ifndef SEARCHER
+#define SEARCHER 0
+#endif
+#ifndef SOURCE
+#define SOURCE 0
+#endif
+#define CALLS (MAKERS * JOBS)
+
+#include "model.h"
+
+#include "wpool.h"
+
+#include "calls.h"
+
+static _Atomic(uint64_t) made, taken;
+static wpool__deque deque;
+static wpool__sleeper sleepers[WORKERS];
+static wpool__lot lot;
+static wpool__idle idle = {sleepers, &lot, 0};
+static _Atomic(uint32_t) exit_told;
+static _Atomic(uint32_t) done;
+static int told; /* plain, with one maker: written before it makes anything */
+
+static void maker(int index) {
+    (void)index;
+    if (MAKERS == 1) told = 1;
+    for (int i = 0; i < JOBS; i++) {
+#if SOURCE == 0
+        uint64_t first;
+        bool is_closed;
+        size_t n = wpool__gate_claim(&made, CALLS, 1, &first, &is_closed);
+        WPOOL_ASSERT(n == 1);
+#else
+        wpool__call call;
+        calls_make(&call, i + 1);
+        wpool__deque_push(&deque, &call, 1);
+#endif
+        wpool__idle_wake(&idle);
+    }
+}
+MODEL_THREAD(maker)
+
+static bool sees_work(void) {
+#if SOURCE == 0
+    uint64_t seen = wpool__load_acquire(&taken); /* in this order, as wpool__queue_length */
+    return wpool__gate_count(&made) != seen;
+#else
+    return wpool__deque_length(&deque) != 0;
+#endif
+}
+
+static bool next(void) {
+#if SOURCE == 0
+    uint64_t first;
+    bool is_closed;
+    return wpool__gate_claim(&taken, wpool__gate_count(&made), 1, &first, &is_closed) != 0;
+#else
+    wpool__call call;
+    bool got = wpool__deque_steal(&deque, &call, NULL);
+    if (got) calls_check(call);
+    return got;
+#endif
+}
+
+static void run(void) {
+    if (!QUOTA && wpool__add_seq_cst(&done, 1) + 1 == CALLS) {
+        wpool__store_seq_cst(&exit_told, 1);
+        wpool__idle_wake_all(&idle);
+    }
+}
+
+static void rest(unsigned index, bool *is_searching) {
+    if (!*is_searching) *is_searching = wpool__idle_search(&idle);
+    wpool__idle_enter(&idle, index, *is_searching);
+    if (!QUOTA && wpool__load_seq_cst(&exit_told)) {
+        wpool__idle_wake_all(&idle);
+    } else if (sees_work()) {
+        wpool__idle_wake(&idle);
+    }
+    *is_searching = wpool__idle_sleep(&idle, index);
+}
+
+static void end_search(void) {
+    wpool__idle_stop_search(&idle);
+    if (wpool__idle_wants_waking(wpool__idle_word(&idle)) && sees_work()) wpool__idle_wake(&idle);
+}
+
+static void worker(int index) {
+    bool is_searching = SEARCHER && index == WORKERS - 1;
+    if (index < ASLEEP) {
+        is_searching = wpool__idle_sleep(&idle, (unsigned)index);
+        WPOOL_ASSERT(MAKERS != 1 || told == 1);
+    }
+    for (int ran = 0; QUOTA == 0 || ran < QUOTA;) {
+        bool is_to_exit = !QUOTA && wpool__load_acquire(&exit_told) != 0;
+        if (next()) {
+            if (is_searching) end_search();
+            is_searching = false;
+            run();
+            ran++;
+        } else if (is_to_exit) {
+            return;
+        } else {
+            rest((unsigned)index, &is_searching);
+        }
+    }
+}
+MODEL_THREAD(worker)
+
+int main(void) {
+    pthread_t workers[WORKERS], makers[MAKERS];
+    if (SOURCE == 1) WPOOL_ASSERT(wpool__deque_init(&deque, NULL, false));
+    for (unsigned i = 0; i < ASLEEP; i++)
+        wpool__idle_enter(&idle, i, false);
+    if (SEARCHER) WPOOL_ASSERT(wpool__idle_search(&idle));
+    for (int i = 0; i < WORKERS; i++)
+        MODEL_START(&workers[i], worker, i);
+    for (int i = 0; i < MAKERS; i++)
+        MODEL_START(&makers[i], maker, i);
+    for (int i = 0; i < WORKERS; i++)
+        MODEL_JOIN(workers[i]);
+    for (int i = 0; i < MAKERS; i++)
+        MODEL_JOIN(makers[i]);
+    if (SOURCE == 0) WPOOL_ASSERT(wpool__load_relaxed(&taken) == CALLS);
+    if (SOURCE == 1) calls_check_all(1, CALLS);
+    return 0;
+}

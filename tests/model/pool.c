@@ -1,0 +1,93 @@
+/* The whole of wpool.h, with one worker and no results. The pool is made by hand, as wpool_create
+   leaves it; one plain job is submitted, and the worker is told to exit, as wpool_destroy does at
+   its end: the job has run once by then. With STOP wpool_stop comes before: the job has run at most
+   once, and is counted once. With FINISH the end of all work is waited for, as wpool_destroy does:
+   that takes longer than a minute. The worker starts before the submit and sleeps already (ASLEEP),
+   or its thread starts after it. Its deque stays empty, and has no array. Nobody sleeps for ever. */
+
+#ifndef STOP
+#define STOP 0
+#endif
+#ifndef FINISH
+#define FINISH 0
+#endif
+#ifndef ASLEEP
+#define ASLEEP 0
+#endif
+#define MODEL_MEMORY 64
+
+#include "model.h"
+
+#include "wpool.h"
+
+static wpool pool;
+static wpool_worker workers[1];
+static wpool__sleeper sleepers[1];
+static wpool__account accounts[2];
+static wpool__slot slots[1];
+static int ran; /* plain: two at a time would be a data race */
+
+static int job(void *arg, wpool_job *self) {
+    (void)arg, (void)self;
+    ran++;
+    return 0;
+}
+
+/* As wpool__pool_configure and wpool__pool_furnish. */
+static void make(void) {
+    wpool_worker *worker = &workers[0];
+    pool.guard = 1;
+    pool.config.workers = 1;
+    pool.worker_count = pool.deque_count = 1;
+    pool.capacity = 1;
+    pool.batch = 1;
+    pool.workers = workers;
+    pool.idle.sleepers = sleepers;
+    pool.watch.accounts = accounts;
+    pool.watch.count = 2;
+    pool.watch.accounts[0].is_shared = true;
+    pool.idle.lot = pool.table.lot = pool.results.lot = &pool.lot;
+    pool.results.table = &pool.table;
+    pool.queue.slots = slots;
+    worker->pool = &pool;
+    worker->account = &accounts[1];
+    worker->random = 1;
+    worker->self.pool = &pool;
+    worker->self.worker = worker;
+    worker->self.forks = &worker->deque.forks;
+}
+
+/* A worker that slept before. */
+static void *asleep(void *arg) {
+    wpool_worker *worker = (wpool_worker *)arg;
+    worker->is_searching = wpool__idle_sleep(&pool.idle, 0);
+    return wpool__worker_main(worker);
+}
+
+static void start(void *(*body)(void *)) {
+    bool ok = wpool__thread_start(&workers[0].thread, body, &workers[0], 0);
+    WPOOL_ASSERT(ok);
+}
+
+int main(void) {
+    make();
+    if (ASLEEP) {
+        wpool__idle_enter(&pool.idle, 0, false);
+        start(asleep);
+    }
+    wpool_status status = wpool_submit(&pool, job, NULL, NULL);
+    WPOOL_ASSERT(status == WPOOL_OK);
+    if (!ASLEEP) start(wpool__worker_main);
+    if (STOP) wpool_stop(&pool, WPOOL_GRACEFUL);
+    if (FINISH) {
+        bool is_quiet = wpool__pool_finish(&pool, WPOOL__NEVER);
+        WPOOL_ASSERT(is_quiet && ran == 1);
+    }
+    /* as wpool__pool_free */
+    wpool__pool_set(&pool, WPOOL__EXIT);
+    wpool__idle_wake_all(&pool.idle);
+    wpool__thread_join(workers[0].thread);
+    WPOOL_ASSERT(STOP ? ran <= 1 : ran == 1);
+    WPOOL_ASSERT(wpool__worker_unfinished(&pool) == 0);
+    return 0;
+}

@@ -1,0 +1,167 @@
+#!/bin/sh
+# Plants one bug at a time in a copy of wpool.h and looks which scenario finds it, with which seed.
+#
+#   sh tests/schedule/plant.sh [NAME...]     those bugs only; from the top of the repository
+#
+# First the scenario is tried that is known to find it, then all of them. Not found, or not to be
+# planted because the header reads differently now: exit status 1. PLANT_MS: a scenario's time (3000);
+# PLANT_HEADER: another header (wpool.h).
+
+CC=${CC:-cc}
+PLANT_MS=${PLANT_MS:-3000}
+folder=$(mktemp -d) || exit 2
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+wanted=" $* "
+found=0 missed=0
+cp "${PLANT_HEADER:-wpool.h}" "$folder/original" || exit 2
+
+now() { date +%s.%N; }
+
+# build PROGRAM: the scenarios against the copy
+build() {
+    [ -x "$folder/$1" ] ||
+        "$CC" -std=c11 -O1 -w -I. -Itests/support -DSCHEDULER_HEADER="\"$folder/wpool.h\"" \
+            -o "$folder/$1" "tests/schedule/$1_schedule.c" -pthread 2>"$folder/errors"
+}
+
+# try PROGRAM SCENARIO: prints scenario, seed and what was said
+try() {
+    build "$1" || return
+    SCHEDULE_MS=$PLANT_MS "$folder/$1" "$2" 2>&1 |
+        sed -n 's/^FAIL \([a-z_]*\): seed \([0-9]*\): \(.*\); replay.*/\1 \2 \3/p
+                s/^\([a-z_]*\): seed \([0-9]*\): crashed.*/\1 \2 crashed/p' | head -n 1
+}
+
+# plant NAME FUNCTION NTH OLD NEW PROGRAM SCENARIO: in FUNCTION the NTH line that has OLD gets NEW
+# in its place
+plant() {
+    name=$1
+    case $wanted in
+    *" $name "* | "  ") ;;
+    *) return ;;
+    esac
+    rm -f "$folder/submit" "$folder/result" "$folder/life" "$folder/fork"
+    if ! FUNCTION=$2 NTH=$3 OLD=$4 NEW=$5 awk '
+        BEGIN { function_name = ENVIRON["FUNCTION"] "("; old = ENVIRON["OLD"] }
+        /^[a-zA-Z]/ { inside = index($0, " " function_name) || index($0, "*" function_name) }
+        inside && (at = index($0, old)) && ++seen == ENVIRON["NTH"] {
+            $0 = substr($0, 1, at - 1) ENVIRON["NEW"] substr($0, at + length(old))
+            planted = 1
+        }
+        { print }
+        END { exit !planted }' "$folder/original" >"$folder/wpool.h"; then
+        echo "MISS $name: there is no '$4' in $2"
+        missed=$((missed + 1))
+        return
+    fi
+    begin=$(now)
+    if ! build "$6"; then
+        echo "MISS $name: does not compile"
+        head -n 5 "$folder/errors"
+        missed=$((missed + 1))
+        return
+    fi
+    what=$(try "$6" "$7")
+    for program in submit result life fork; do
+        [ -n "$what" ] || what=$(try_all "$program")
+    done
+    seconds=$(echo "$begin $(now)" | awk '{ printf "%.1f", $2 - $1 }')
+    if [ -n "$what" ]; then
+        echo "FOUND $name: $what ($seconds s)"
+        found=$((found + 1))
+    else
+        echo "MISS $name: nobody noticed ($seconds s)"
+        missed=$((missed + 1))
+    fi
+}
+
+# every scenario of a program, until one finds it
+try_all() {
+    build "$1" || return 0
+    for scenario in $("$folder/$1" --list); do
+        what=$(try "$1" "$scenario")
+        [ -z "$what" ] || { echo "$what"; return; }
+    done
+}
+
+W=wpool__worker
+plant exit_not_seen_in_rest ${W}_rest 1 'wpool__idle_wake_all(&pool->idle);' ';' submit submit_destroy
+plant no_second_look ${W}_rest 1 'else if (wpool__worker_sees_work(pool))' 'else if (0)' \
+    submit submit_destroy
+plant no_wake_after_overflow wpool__pool_overflow 1 'wpool__idle_wake(&pool->idle);' '' \
+    submit meet_own_children
+plant no_wake_after_a_batch ${W}_fetch 1 'wpool__idle_wake(&pool->idle);' ';' submit meet_in_a_batch
+plant no_wake_after_submit wpool__pool_announce 1 'wpool__idle_wake(&pool->idle);' ';' \
+    submit submit_destroy
+plant searcher_wakes_nobody ${W}_end_search 1 'wpool__idle_wake(idle);' ';' submit meet_two_submitters
+plant searcher_for_ever ${W}_end_search 1 'wpool__idle_stop_search(idle);' ';' \
+    submit meet_two_submitters
+plant searcher_asleep wpool__idle_enter 1 'if (is_searching)' 'if (0)' submit submit_destroy
+plant finished_twice wpool__frame_run 2 'frame->call.fn = NULL;' '' submit run_in_the_caller
+plant discarded_twice wpool__frame_run 1 'frame->call.fn = NULL;' '' life inline_threads
+plant left_and_not_ended wpool__frame_abandon 1 \
+    'wpool__account_end(&pool->lot, frame->account, WPOOL_STATE_FAILED);' ';' life jobs_leave
+plant generation_stays wpool__table_drop 1 '(uint64_t)generation << 32' \
+    '(uint64_t)(generation - 1) << 32' result ids_used_again
+plant generation_ignored wpool__table_pin 1 '(hold ^ id) >> 32 ||' '' result ids_used_again
+plant delivered_twice wpool__results_take 1 'if (wpool__record_claim(record)) break;' \
+    'wpool__record_claim(record); break;' result one_id_many_askers
+plant batch_taken_twice wpool__queue_take 1 'wpool__cas_acq_rel(&queue->head, &head,' \
+    '(wpool__store_seq_cst(&queue->head, head + n), true) || (head,' submit submit_destroy
+plant closed_bit_ignored wpool__gate_claim 1 '(now & WPOOL__GATE_CLOSED) != 0' 'false' \
+    submit submit_close
+plant ticket_relaxed wpool__queue_put 1 'wpool__store_release' 'wpool__store_relaxed' \
+    submit submit_destroy
+plant pop_releases wpool__deque_pop_open 1 'wpool__store_seq_cst(&deque->forks.bottom' \
+    'wpool__store_release(&deque->forks.bottom' fork fork_tree
+plant push_releases wpool__deque_push 1 'wpool__store_seq_cst(&forks->bottom' \
+    'wpool__store_release(&forks->bottom' submit meet_in_a_batch
+plant begin_releases wpool__account_begin 1 'wpool__store_seq_cst' 'wpool__store_release' \
+    submit blocked_one_place
+plant room_in_silence ${W}_free_room 1 'if (wpool__event_has_waiters(&pool->watch.room))' 'if (0)' \
+    submit submit_destroy
+plant not_settled ${W}_rest 2 'wpool__worker_settle(pool);' '' submit submit_destroy
+plant no_look_after_announce wpool__pool_await 2 'if (holds(ctx)) return true;' '' \
+    submit submit_destroy
+plant done_read_late wpool__pool_take_now 1 'if (!record && !is_done)' \
+    'is_done = wpool__gate_is_closed(&pool->queue.tail) && wpool__worker_unfinished(pool) == 0;
+    if (!record && !is_done)' result take_two_readers
+plant delivering_not_counted wpool__account_deliver 1 'begins ? 1 : UINT32_MAX' '0' \
+    result take_two_readers
+plant result_in_silence wpool__results_push 1 'wpool__event_notify(' '(void)(' \
+    submit submit_many
+plant sleepers_bit_lost wpool__job_set_running 1 '(old & WPOOL__JOB_SLEPT_ON) |' '' \
+    result wait_outside
+plant lock_in_silence wpool__lock_release 1 '== 2' '== 3' result take_two_readers
+plant start_in_silence wpool__pool_resume 1 'wpool__pool_announce(pool);' '' life pause_and_submit
+plant pause_looked_for_once ${W}_next 2 'wpool__worker_is_paused(worker)' 'false' \
+    life pause_holds_what_comes_after_it
+plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->queue) != 0)' \
+    'else if (0)' life stop_against_everything
+plant takers_forgotten ${W}_only_takers_left 1 \
+    'wpool__store_seq_cst(&pool->watch.is_takers_only, 1);' ';' result take_inside_stays_done
+
+plant sleepers_do_not_ask ${W}_ask_forks 1 'wpool__store_seq_cst(limit, 0);' ';' fork fork_and_compute_later
+plant asked_without_a_fence ${W}_ask_forks 1 'if (is_any) WPOOL_HEAVY_FENCE();' '' \
+    fork fork_and_compute_later
+plant taken_without_a_fence wpool__deque_force 1 'WPOOL_HEAVY_FENCE();' '' fork fork_tree
+plant guard_not_raised wpool__deque_force 1 'wpool__deque_raise_guard(deque, top + 1);' '' \
+    fork fork_tree
+plant guard_stored wpool__deque_raise_guard 1 \
+    'while (seen < guard && !wpool__cas_relaxed(&deque->forks.guard, &seen, guard)) {' \
+    'if (seen < guard) { wpool__store_relaxed(&deque->forks.guard, guard);' fork fork_tree
+plant open_without_guard wpool__deque_open 1 'wpool__deque_raise_guard(deque, open);' '' \
+    fork fork_tree
+plant fork_wakes_nobody wpool__fork_look 1 'wpool__idle_wake(idle);' '' \
+    fork fork_and_compute
+plant joiner_sleeps_on wpool__parallel_stir 1 'wpool__job_stir(' '(void)(' fork fork_leapfrog
+plant joiner_does_not_ask wpool__parallel_help 1 \
+    'wpool__store_seq_cst(&deque->forks.limit, 0);' '' fork fork_leapfrog
+plant kept_child_forgotten wpool__fork_look 1 'wpool__parallel_keep(child);' '' \
+    fork fork_in_the_caller
+plant forks_discarded wpool__pool_take_out 1 'wpool__worker_is_queued' 'NULL' fork fork_and_stop
+
+echo "$found passed, $missed failed"
+[ "$missed" -eq 0 ]

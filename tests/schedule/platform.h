@@ -1,0 +1,35 @@
+/* platform.h - stands in for the room [platform] under the deterministic scheduler: no system at all */
+
+typedef int wpool__thread;
+typedef char wpool__guard;
+
+#define WPOOL_CLEANUP_PUSH(undo, arg)                                                     \
+    {                                                                                     \
+        sched_cleanup sched_own = {(undo), (arg), sched.threads[sched.current].cleanups}; \
+        sched.threads[sched.current].cleanups = &sched_own;
+#define WPOOL_CLEANUP_POP(also_now)                          \
+    sched.threads[sched.current].cleanups = sched_own.outer; \
+    if (also_now) sched_own.undo(sched_own.arg);             \
+    }
+
+static bool wpool__thread_start(wpool__thread *thread, void *(*start)(void *), void *arg,
+                                size_t size) {
+    (void)size;
+    if (sched.threads_left >= 0 && sched.threads_left-- == 0) return false;
+    *thread = sched_spawn(start, arg);
+    return true;
+}
+
+static void wpool__thread_join(wpool__thread thread) { sched_join(thread); }
+static wpool__thread wpool__thread_self(void) { return sched.current; }
+static void wpool__thread_name(const char *name, unsigned index) { (void)name, (void)index; }
+static void wpool__thread_pin(unsigned index) { (void)index; }
+static unsigned wpool__platform_cpus(void) { return 2; }
+static bool wpool__platform_has_fence(void) { return sched.has_fences; }
+static void wpool__platform_random(unsigned char *bytes, size_t n) {
+    while (n-- > 0)
+        bytes[n] = (unsigned char)sched_random();
+}
+static void wpool__guard_init(wpool__guard *guard) { *guard = 1; }
+static bool wpool__guard_is_home(const wpool__guard *guard) { return *guard != 0; }
+static void wpool__guard_free(wpool__guard *guard) { *guard = 0; }

@@ -1,0 +1,199 @@
+/* pools.h - pools for tests: made to measure, with counted memory, and checked for what they leave
+
+   Include it after wpool.h with WPOOL_IMPLEMENTATION. With TEST_INLINE all pools are inline ones. */
+#ifndef POOLS_H
+#define POOLS_H
+
+#include "gate.h"
+#include <dirent.h>
+#include <sys/syscall.h>
+
+#ifdef TEST_INLINE
+#define POOL_IS_INLINE true
+#else
+#define POOL_IS_INLINE false
+#endif
+#define NEEDS_WORKERS()                                                             \
+    do {                                                                            \
+        if (POOL_IS_INLINE) SKIP("inline: it needs another thread that runs jobs"); \
+    } while (0)
+#ifdef WPOOL_NO_THREADS
+#define NEEDS_THREADS() SKIP("WPOOL_NO_THREADS: only one thread may use the pool")
+#else
+#define NEEDS_THREADS() ((void)0)
+#endif
+
+TEST_HELPER wpool *pool_from(wpool_config config) {
+    wpool *pool;
+    if (POOL_IS_INLINE) config.max_workers = WPOOL_INLINE;
+    CHECK_EQ(wpool_create(&pool, &config), WPOOL_OK);
+    return pool;
+}
+
+TEST_HELPER wpool *pool_of(unsigned workers) {
+    return pool_from((wpool_config){.workers = workers});
+}
+
+TEST_HELPER wpool_stats_snapshot pool_stats(wpool *pool) {
+    wpool_stats_snapshot stats;
+    CHECK_EQ(wpool_stats(pool, &stats), WPOOL_OK);
+    return stats;
+}
+
+/* A job that counts in its argument. */
+TEST_HELPER int count_job(void *arg, wpool_job *job) {
+    (void)job;
+    atomic_fetch_add((atomic_uint *)arg, 1);
+    return 0;
+}
+
+/* ---- a job that says how it went: it waits at its door if it has one, and ends as told ---- */
+
+typedef struct task {
+    gate *door;
+    int error;
+    bool leaves;     /* by pthread_exit */
+    bool is_patient; /* goes on until it is told to end */
+    atomic_uint run_count, done_count;
+    atomic_int state, seen_error; /* as on_done got them */
+    atomic_bool was_told;
+} task;
+
+TEST_HELPER int task_job(void *arg, wpool_job *job) {
+    task *t = (task *)arg;
+    atomic_fetch_add(&t->run_count, 1);
+    if (t->door) gate_job(t->door, job);
+    while (t->is_patient && !wpool_cancelled(job))
+        sched_yield();
+    atomic_store(&t->was_told, wpool_cancelled(job));
+    if (t->leaves) pthread_exit(NULL);
+    return t->error;
+}
+
+TEST_HELPER void task_done(void *arg, const wpool_result *result) {
+    task *t = (task *)arg;
+    CHECK(result->arg == arg);
+    atomic_store(&t->state, result->state);
+    atomic_store(&t->seen_error, result->error);
+    atomic_fetch_add(&t->done_count, 1);
+}
+
+TEST_HELPER const wpool_options *task_options(void) {
+    static const wpool_options options = {.on_done = task_done};
+    return &options;
+}
+
+TEST_HELPER void task_submit(wpool *pool, task *t, wpool_id *id) {
+    CHECK_EQ(wpool_submit_with(pool, task_job, t, task_options(), id), WPOOL_OK);
+}
+
+/* ---- counted memory, which can also run out ---- */
+
+typedef struct memory {
+    atomic_size_t blocks, bytes;
+    atomic_uint asked;     /* allocations wanted so far */
+    unsigned first_denied; /* the n-th allocation is denied (0: none) */
+    unsigned last_denied;  /* and those up to this one */
+} memory;
+
+typedef union memory_header {
+    size_t size;
+    max_align_t aligned;
+} memory_header;
+
+TEST_HELPER void *memory_alloc(size_t size, void *user) {
+    memory *m = (memory *)user;
+    const unsigned n = atomic_fetch_add(&m->asked, 1) + 1;
+    if (n >= m->first_denied && n <= m->last_denied) return NULL;
+    /* sanitizers would complain of more */
+    memory_header *header = size >> 30 == 0 ? malloc(sizeof *header + size) : NULL;
+    if (!header) return NULL;
+    memset(header + 1, 0xA5, size);
+    header->size = size;
+    atomic_fetch_add(&m->blocks, 1);
+    atomic_fetch_add(&m->bytes, size);
+    return header + 1;
+}
+
+TEST_HELPER void memory_free(void *ptr, size_t size, void *user) {
+    memory *m = (memory *)user;
+    memory_header *header = (memory_header *)ptr - 1;
+    CHECK_EQ(header->size, size);
+    atomic_fetch_sub(&m->blocks, 1);
+    atomic_fetch_sub(&m->bytes, size);
+    free(header);
+}
+
+TEST_HELPER wpool_allocator memory_allocator(memory *m) {
+    return (wpool_allocator){memory_alloc, memory_free, m};
+}
+
+TEST_HELPER void memory_check_empty(memory *m) {
+    CHECK_EQ(atomic_load(&m->blocks), 0);
+    CHECK_EQ(atomic_load(&m->bytes), 0);
+}
+
+TEST_HELPER pthread_t thread_start(void *(*run)(void *), void *arg) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, run, arg), 0);
+    return thread;
+}
+
+/* ---- what else a pool could leave in the process ---- */
+
+typedef struct surroundings {
+    unsigned threads, descriptors, guard_pages;
+} surroundings;
+
+TEST_HELPER unsigned surroundings_entries(const char *directory) {
+    unsigned count = 0;
+    DIR *entries = opendir(directory);
+    CHECK(entries != NULL);
+    while (readdir(entries))
+        count++;
+    closedir(entries);
+    return count;
+}
+
+/* Mappings that a fork wipes: what tells a pool in a child from one at home. */
+TEST_HELPER unsigned surroundings_guard_pages(void) {
+    char line[1024];
+    unsigned count = 0;
+    FILE *file = fopen("/proc/self/smaps", "re");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf")) count++;
+    fclose(file);
+    return count;
+}
+
+TEST_HELPER void *surroundings_first_thread(void *arg) {
+    snprintf((char *)arg, 64, "/proc/self/task/%ld", (long)syscall(SYS_gettid));
+    return NULL;
+}
+
+/* After a first thread has come and gone: a sanitizer starts its own one with it. */
+TEST_HELPER surroundings surroundings_now(void) {
+    char path[64];
+    pthread_join(thread_start(surroundings_first_thread, path), NULL);
+    while (access(path, F_OK) == 0)
+        sched_yield();
+    return (surroundings){surroundings_entries("/proc/self/task"),
+                          surroundings_entries("/proc/self/fd"), surroundings_guard_pages()};
+}
+
+/* A joined thread is still listed for a moment: the number has ten seconds to become this. */
+TEST_HELPER void surroundings_await_threads(unsigned expected) {
+    const int64_t until = test_now_ns() + 10 * INT64_C(1000000000);
+    while (surroundings_entries("/proc/self/task") != expected && test_now_ns() < until)
+        sched_yield();
+    CHECK_EQ(surroundings_entries("/proc/self/task"), expected);
+}
+
+TEST_HELPER void surroundings_check(surroundings before) {
+    surroundings_await_threads(before.threads);
+    CHECK_EQ(surroundings_entries("/proc/self/fd"), before.descriptors);
+    CHECK_EQ(surroundings_guard_pages(), before.guard_pages);
+}
+
+#endif /* POOLS_H */

@@ -1,0 +1,4390 @@
+/* wpool.h - 0.1.0 - a worker pool for C11 in one file - SPDX-License-Identifier: MIT OR Unlicense
+
+   Do this in *one* C file, before any other include of wpool.h, to make the implementation:
+
+       #define WPOOL_IMPLEMENTATION
+       #include "wpool.h"
+
+   Everywhere else include it plainly, from C11 or C++11 and later. Link with -pthread.
+
+   TABLE OF CONTENTS (search for the name in brackets)
+       [manual]     what it is, an example, words, guarantees, caveats
+       [config]     every macro with its default
+       [api]        types and functions, each with what it promises
+       [atomics]    operations whose names say the memory order
+       [fork]       fork and unfork, inline
+       ---- the implementation, C11 ----
+       [platform]   threads, names, signals, processors, clock, random bytes, fork
+       [parking]    sleep while a word has a value; locks and events made of that
+       [memory]     allocation: overflow-checked, zeroed, on cache lines
+       [queue]      bounded lock-free queue of calls, many producers and consumers
+       [deque]      one per worker: the owner pushes and pops, thieves steal
+       [idle]       who sleeps and whom to wake
+       [job]        records, ids with generations, states
+       [results]    finished jobs waiting for a reader
+       [watch]      the accounts: what waits, runs and has finished
+       [worker]     the loop: deque, queue, steal, sleep; helping while waiting
+       [pool]       accepting, waiting, ending
+       [parallel]   joining what was forked; loops
+       [public]     the functions of [api]: check the arguments, call inward
+       [history]    changelog, licence
+*/
+
+/* ==== [manual] ===================================================================================
+
+   wpool runs functions on a fixed set of worker threads. Submitting a function with its argument
+   ("a job") costs some tens of nanoseconds, allocates nothing and takes no lock; an idle pool uses
+   no CPU at all. Jobs may have ids, results and a state; the queue is bounded, and what happens
+   when it is full is your choice; ending a pool loses nothing without telling you.
+
+       #define WPOOL_IMPLEMENTATION
+       #include "wpool.h"
+       #include <stdio.h>
+
+       static int square(void *arg, wpool_job *job) {
+           int *x = (int *)arg;
+           (void)job;
+           *x *= *x;
+           return 0;
+       }
+
+       int main(void) {
+           wpool *pool;
+           int v[100];
+           if (wpool_create(&pool, NULL) != WPOOL_OK) return 1;
+           for (int i = 0; i < 100; i++) {
+               v[i] = i;
+               wpool_submit(pool, square, &v[i], NULL);
+           }
+           wpool_destroy(pool);  // graceful: everything submitted has run
+           printf("%d\n", v[99]);
+           return 0;
+       }
+
+   The picture:
+
+       submit -> [full?] -> queue -> worker -> deque -> run -> finish -> results -> take
+                                       ^         |                |
+                                       +-- steal +                +-> wait, on_done, counters
+
+   Words
+       pool      what wpool_create makes        worker   a thread of the pool
+       job       one call of a function         queue    jobs accepted and not yet started
+       results   finished jobs to be taken      graceful what runs may finish
+       hot       what runs is told to end
+
+   Three kinds of jobs, one way in
+       plain         wpool_submit(pool, fn, arg, NULL): two words in the queue, nothing else.
+       with an id    wpool_submit(pool, fn, arg, &id): the pool keeps a record until wpool_wait or
+                     wpool_take has delivered it or wpool_forget lets it go.
+       caller-owned  wpool_submit_job(pool, &mine->job, NULL): the record is in your struct, nothing
+                     is allocated, the result is in the struct (job.data, job.error).
+
+   Guarantees
+       1. accepted = waiting + running + succeeded + failed + cancelled + discarded, in every
+          snapshot of wpool_stats. Each accepted job ends exactly once, and its on_done is called
+          exactly once.
+       2. No job waits while a worker is idle, whichever worker holds it; nor does a forked child,
+          however long the job that forked it computes.
+       3. No lost wake-up; one submit wakes at most one worker.
+       4. After wpool_close no job enters. After wpool_destroy no thread, descriptor or byte is
+          left.
+       5. A worker that waits for a job of its own pool runs that job itself if nobody began it; it
+          runs no other (WPOOL_HELP_NARROW), so a lock that it holds is never met again.
+       6. Submitting a job, taking it and running it allocate nothing and take no lock (but ids come
+          from a table that grows by chunks, under a lock; and WPOOL_RUN counts failures under one).
+       7. An idle pool arms no timer and wakes no thread.
+
+   Caveats, honestly
+       - The queue is lock-free in the usual sense of such rings: a producer that is suspended
+         between claiming a slot and filling it delays the jobs behind it, nobody else.
+       - The order is first in, first out for the queue as a whole. A worker takes jobs in batches
+         (and an idle worker steals from a batch), so with several workers two neighbours may start
+         in either order. With one worker, or WPOOL_DROP_OLDEST, the order is exact, but for jobs
+         that a waiting worker had to lift out of its way, and those accepted above the capacity.
+       - A worker that submits to its own full pool is never blocked: where another caller would
+         wait, its job is accepted above the capacity (which may allocate).
+       - Jobs may run inside of each other (by waiting, or WPOOL_RUN) 16,383 deep on one thread;
+       then
+         wpool_wait answers WPOOL_NO_MEMORY and WPOOL_RUN WPOOL_FULL.
+       - wpool_destroy is the last call on a pool: no other call may be in progress or follow, nor
+         may another thread still be on its way out of wpool_job_wait for one of its jobs. Of pools
+         whose jobs wait for each other's, destroy the waiting one first.
+         Threads blocked in wpool_submit or wpool_take are sent home by wpool_close or wpool_stop
+         first.
+       - A C++ exception cannot be caught by C: one that leaves a job ends the program. Wrap such a
+         function: wpool_submit(pool, wpool_guarded<fn>, ...), and the job fails instead.
+       - A job may wait for a caller-owned job once the submit of that one has returned. While its
+         submitter is blocked by a full queue, the worker that waits is kept busy, a lone one for
+         ever.
+       - A child must be unforked or joined before the function that forked it returns; to leave
+         that function otherwise (pthread_exit, longjmp, an exception) is not caught, and undefined.
+       - Cancelling is a request. No timeout of wpool_shutdown ends a job that does not look at
+         wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it meanwhile.
+       - The number of workers is fixed in this version; min_workers and max_workers bound it.
+
+   ==== [config] ===================================================================================
+
+   Define before the include, in the file with WPOOL_IMPLEMENTATION (WPOOL_API in every file that
+   includes).
+
+       WPOOL_STATIC             keep all functions static to the one file that has everything
+       WPOOL_API                the linkage of the public functions, written before each
+       WPOOL_NO_THREADS         no threads at all: every pool is an inline one
+       WPOOL_NO_MEMBARRIER      no heavy fences even where Linux has them: forking costs more
+       WPOOL_NO_FUTEX           sleep on a mutex and a condition even where Linux has a futex
+       WPOOL_ASSERT(c)          assert(c) of <assert.h>
+       WPOOL_DEBUG              0; 1: assert at the end of a pool that nothing was left in it
+       WPOOL_CACHE_LINE         64 (128 on Apple arm64)
+       WPOOL_CALLOC(size)       calloc(1, size): zeroed memory; for pools without an allocator
+       WPOOL_FREE(ptr)          free(ptr)
+       WPOOL_QUEUE_CAPACITY     1024: what queue_capacity = 0 means
+       WPOOL_BATCH              64: a worker takes at most so many jobs from the queue at once
+       WPOOL_DEQUE_SIZE         64: first size of a worker's deque; a power of two, >= WPOOL_BATCH
+       WPOOL_RECORDS            64: records for jobs with ids made at first; the table doubles
+       WPOOL_GUESTS             4: so many threads that are no workers may be in wpool_for at once
+                                with the workers' help; those beyond run their loops alone
+       WPOOL_PATIENCE           256: so many pauses, some microseconds, a thief gives another worker
+                                to open its deque, before it makes all threads pass a fence
+       WPOOL_FAIR_TICKS         64: after so many jobs from its deque in a row, more than a batch
+                                leaves there, a worker takes one from the queue
+       WPOOL_SPINS              200: looks at something, with a pause each, before lending the CPU
+       WPOOL_YIELDS             16: times the CPU is lent before sleeping
+       WPOOL_SHORT_SLEEP        50000 ns: only a worker whose last sleep was shorter spins so
+
+   Seams for checkers and other systems, each replaceable: WPOOL_ATOMIC(T) and the WPOOL_ATOMIC_*
+   operations ([atomics]); WPOOL_LIGHT_FENCE and WPOOL_HEAVY_FENCE (the same room);
+   WPOOL_PARK, WPOOL_UNPARK, WPOOL_PAUSE, WPOOL_YIELD ([parking]);
+   WPOOL_PLATFORM, the name of a file that stands in for the room [platform], or in that room only
+   WPOOL_CLOCK(), WPOOL_THREAD_START, WPOOL_THREAD_JOIN, WPOOL_CLEANUP_PUSH, WPOOL_CLEANUP_POP,
+   WPOOL_SYSTEM_ROOT (where /proc and /sys are); WPOOL_THREAD_LOCAL or WPOOL_THREAD_SLOT
+   ([worker]). With WPOOL_CORE_ONLY the rooms [atomics] to [watch] compile alone, without the
+   operating system.
+*/
+
+#ifndef WPOOL_H
+#define WPOOL_H
+
+#if defined(WPOOL_IMPLEMENTATION) && !defined(_GNU_SOURCE) && !defined(WPOOL_CORE_ONLY)
+#define _GNU_SOURCE 1 /* syscall(), MAP_ANONYMOUS, clock_gettime() under -std=c11 */
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef WPOOL_API
+#if defined(WPOOL_STATIC) && (defined(__GNUC__) || defined(__clang__))
+#define WPOOL_API static __attribute__((unused))
+#elif defined(WPOOL_STATIC)
+#define WPOOL_API static
+#else
+#define WPOOL_API extern
+#endif
+#endif
+
+#ifndef WPOOL_ATOMIC
+#ifdef __cplusplus
+#define WPOOL_ATOMIC(T) T /* same size and place; C++ never touches it */
+#else
+#define WPOOL_ATOMIC(T) _Atomic(T)
+#endif
+#endif
+
+/* ==== [api] ======================================================================================
+
+   Unless a function says otherwise: any thread may call it, it neither blocks nor allocates, and a
+   NULL or nonsensical argument is answered with WPOOL_INVALID. Every function with a pool answers
+   WPOOL_OTHER_PROCESS in a child process that inherited the pool through fork().
+*/
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define WPOOL_VERSION_MAJOR 0
+#define WPOOL_VERSION_MINOR 1
+#define WPOOL_VERSION_PATCH 0
+#define WPOOL_VERSION \
+    (WPOOL_VERSION_MAJOR * 10000 + WPOOL_VERSION_MINOR * 100 + WPOOL_VERSION_PATCH)
+
+typedef struct wpool wpool;         /* opaque */
+typedef struct wpool_job wpool_job; /* complete below: embed it, or put it on the stack */
+typedef uint64_t wpool_id;          /* unique for the pool's life; 0 is never a job */
+
+/* A job: 0 is success, anything else the job's error. job is its context (wpool_cancelled, ...). */
+typedef int (*wpool_fn)(void *arg, wpool_job *job);
+
+/* What a function answers; wpool_strerror gives the text. */
+#define WPOOL_STATUS_LIST(X)                                        \
+    X(OK, "success")                                                \
+    X(EMPTY, "nothing there yet")                                   \
+    X(DONE, "closed, and nothing can ever finish again")            \
+    X(FULL, "the queue is full")                                    \
+    X(CLOSED, "closed")                                             \
+    X(TIMEOUT, "timed out")                                         \
+    X(CANCELLED, "cancelled")                                       \
+    X(ALREADY, "already so")                                        \
+    X(UNKNOWN, "no such job: stale, delivered, or of another pool") \
+    X(DEADLOCK, "the caller would wait for itself")                 \
+    X(INVALID, "invalid argument")                                  \
+    X(NO_MEMORY, "out of memory")                                   \
+    X(NO_THREAD, "no thread could be started")                      \
+    X(OTHER_PROCESS, "the pool belongs to the parent process")      \
+    X(FAILED, "failed")
+
+typedef enum wpool_status {
+#define WPOOL_STATUS_VALUE(name, text) WPOOL_##name,
+    WPOOL_STATUS_LIST(WPOOL_STATUS_VALUE)
+#undef WPOOL_STATUS_VALUE
+} wpool_status;
+
+/* Where a job is. The last four are final. */
+typedef enum wpool_state {
+    WPOOL_STATE_UNKNOWN,
+    WPOOL_STATE_WAITING,
+    WPOOL_STATE_DELAYED,
+    WPOOL_STATE_RUNNING,
+    WPOOL_STATE_SUCCEEDED, /* returned 0 */
+    WPOOL_STATE_FAILED,    /* returned an error, or left its thread with pthread_exit */
+    WPOOL_STATE_CANCELLED, /* was told to end while running, and returned an error */
+    WPOOL_STATE_DISCARDED  /* accepted, never started */
+} wpool_state;
+
+typedef enum wpool_mode {
+    WPOOL_GRACEFUL, /* what runs may finish */
+    WPOOL_HOT       /* what runs is told to end: wpool_cancelled becomes true */
+} wpool_mode;
+
+/* What a submit does when the queue is full. */
+typedef enum wpool_when_full {
+    WPOOL_BLOCK,      /* wait for room; a worker of this pool does not wait, see Caveats */
+    WPOOL_REFUSE,     /* answer WPOOL_FULL */
+    WPOOL_RUN,        /* run the job in the caller */
+    WPOOL_DROP_OLDEST /* discard the oldest queued job, with its on_done and its result */
+} wpool_when_full;
+
+/* What a worker may run while it waits for a job of its own pool. */
+typedef enum wpool_help {
+    WPOOL_HELP_NARROW, /* the job it waits for */
+    WPOOL_HELP_ANY,    /* any job, until none is queued */
+    WPOOL_HELP_NONE    /* nothing: it sleeps, and too many of those starve the pool */
+} wpool_help;
+
+/* Times are nanoseconds on the monotonic clock. */
+#define WPOOL_FOREVER (INT64_C(-1))
+#define WPOOL_NOW (INT64_C(0))
+#define WPOOL_MS(x) ((int64_t)(x)*INT64_C(1000000))
+#define WPOOL_SECONDS(x) ((int64_t)(x)*INT64_C(1000000000))
+
+#define WPOOL_INLINE 0xFFFFFFFFu      /* max_workers: no threads, see wpool_config */
+#define WPOOL_MAX_WORKERS 32767u      /* more are refused */
+#define WPOOL_UNBUFFERED ((size_t)-1) /* queue_capacity: 0 places */
+
+typedef struct wpool_allocator {
+    void *(*alloc)(size_t size,
+                   void *user); /* any content, aligned as malloc does; NULL: none left */
+    void (*free)(void *ptr, size_t size, void *user); /* with the size that was asked for */
+    void *user;
+} wpool_allocator;
+
+typedef struct wpool_hooks {
+    /* On the worker's own thread (inline: in wpool_create) before its first job; what it returns is
+       the worker's state, for example a database connection, that wpool_worker_state gives to each
+       job there. */
+    void *(*worker_start)(void *user, unsigned worker);
+    /* on that thread (inline: in wpool_destroy), at its end */
+    void (*worker_exit)(void *user, unsigned worker, void *state);
+    void *user;
+} wpool_hooks;
+
+/* Zero means default, in every field. */
+typedef struct wpool_config {
+    const char *name; /* copied, at most 31 characters; threads are "name-0", ... ("wpool") */
+    unsigned workers; /* threads (0: min_workers if set, else one per CPU the process may use) */
+    unsigned min_workers; /* lower bound (0: workers) */
+    unsigned max_workers; /* upper bound (0: workers). WPOOL_INLINE: no threads; the jobs run inside
+                             wait, take, drain, shutdown and destroy of the callers */
+    size_t queue_capacity;     /* jobs accepted and not started, exact (0: 1024), or
+                                  WPOOL_UNBUFFERED: a submit returns when a worker has the job */
+    wpool_when_full when_full; /* (WPOOL_BLOCK) */
+    bool results;              /* deliver every finished job of the pool's own to wpool_take */
+    bool start_paused;         /* nothing starts before wpool_start */
+    wpool_help help;           /* (WPOOL_HELP_NARROW) */
+    bool pin_workers;          /* bind worker i to the i-th CPU the process may use, in turn */
+    size_t stack_size;         /* bytes of a worker's stack (0: the system's default) */
+    wpool_hooks hooks;
+    const wpool_allocator *allocator; /* copied (NULL: WPOOL_CALLOC and WPOOL_FREE) */
+} wpool_config;
+
+/* How a job ended. */
+typedef struct wpool_result {
+    wpool_id id;      /* 0: caller-owned */
+    const char *name; /* as given with the job */
+    void *arg;
+    void *data;        /* what wpool_set_result left */
+    int error;         /* what the function returned; a wpool_status when it never returned */
+    wpool_state state; /* succeeded, failed, cancelled or discarded */
+    unsigned attempts; /* how often it was started */
+    unsigned worker;   /* who ran it last; WPOOL_INLINE: no worker of the pool */
+    int64_t waited_ns; /* from accepted to started */
+    int64_t ran_ns;    /* from started to finished */
+} wpool_result;
+
+/* Per job. Zero means default. */
+typedef struct wpool_options {
+    const char *name; /* not copied: must live as long as the job */
+    int64_t timeout;  /* how long the submit may wait for room (0: what when_full says) */
+    /* Called exactly once when the accepted job has ended, whatever happened to it, on the thread
+       that ended it. It may submit, but must return (no pthread_exit) and not wait for the pool.
+       For a job of the pool's own it is called before the result is delivered. For a caller-owned
+       one it is the very last touch of the job, so it may free it: then nobody may wait for it,
+       since wpool_job_wait does not wait for on_done. */
+    void (*on_done)(void *arg, const wpool_result *result);
+} wpool_options;
+
+/* A job. data and error may be read once it has finished; the rest is the pool's. */
+struct wpool_job {
+    void *data;
+    int error;
+    WPOOL_ATOMIC(uint32_t) state;
+    wpool_fn fn;
+    void *arg;
+    wpool *pool;
+    struct wpool_worker *worker;
+    struct wpool__forks *forks;
+    const void *thread;
+    wpool_id id;
+    const char *name;
+    void (*on_done)(void *arg, const wpool_result *result);
+    int64_t accepted_ns, started_ns, finished_ns;
+    unsigned attempts, ran_by;
+};
+
+typedef struct wpool_stats_snapshot {
+    uint64_t accepted; /* = the sum of the next six */
+    uint64_t waiting, running;
+    uint64_t succeeded, failed, cancelled, discarded;
+    unsigned workers;      /* threads (inline: 0) */
+    unsigned workers_idle; /* of these, asleep for lack of work */
+} wpool_stats_snapshot;
+
+typedef struct wpool_info {
+    const char *name; /* lives as long as the pool */
+    uint64_t id;      /* a random number, the first half of the uuid */
+    char uuid[37];    /* version 4, text */
+} wpool_info;
+
+/* ---- life ---- */
+
+/* Make a pool and start its workers. config may be NULL. Blocks until the threads exist; allocates.
+   WPOOL_INVALID, WPOOL_NO_MEMORY, WPOOL_NO_THREAD: nothing is left behind, *pool is NULL. */
+WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config);
+
+/* Let jobs start, after start_paused or wpool_pause. WPOOL_ALREADY: they may already. */
+WPOOL_API wpool_status wpool_start(wpool *pool);
+
+/* No further job starts until wpool_start, but what a worker has in its hands at this moment, those
+   that a running job waits for, and those run by their submitter (WPOOL_RUN). Submitting goes on;
+   what is submitted after wpool_pause has returned waits.
+   WPOOL_ALREADY: paused before. */
+WPOOL_API wpool_status wpool_pause(wpool *pool);
+
+/* No new jobs; everything queued still runs. Blocked submitters return WPOOL_CLOSED, readers get
+   what finishes and then WPOOL_DONE. WPOOL_ALREADY: closed before. */
+WPOOL_API wpool_status wpool_close(wpool *pool);
+
+/* No new jobs, and what is queued is discarded before this returns, but for what a worker has in
+   its hands at this moment (that is discarded there); on_done of the discarded jobs runs here. What
+   runs may finish (graceful) or sees wpool_cancelled (hot). WPOOL_ALREADY: stopped before, in this
+   mode or in the hot one. */
+WPOOL_API wpool_status wpool_stop(wpool *pool, wpool_mode mode);
+
+/* Block until nothing waits or runs (that instant; others may submit meanwhile). WPOOL_TIMEOUT.
+   WPOOL_DEADLOCK: called by a job of this pool. */
+WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout);
+
+/* Close, start if paused, and block until every job has ended. WPOOL_TIMEOUT: time was out, so what
+   was queued has been discarded, and what runs was told to end if mode is hot; wpool_destroy
+   waits for it. WPOOL_DEADLOCK: called by a job of this pool. */
+WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout);
+
+/* Close, start if paused, block until every job has ended, end the threads, free everything. The
+   last call on a pool. NULL is fine. WPOOL_DEADLOCK: called by a job of this pool; nothing
+   happened. */
+WPOOL_API wpool_status wpool_destroy(wpool *pool);
+
+/* ---- submit ---- */
+
+/* Hand a job to the pool. When the queue is full, config.when_full decides; WPOOL_BLOCK blocks
+   until there is room. id may be NULL: then no record is kept (nor allocated, unless
+   config.results). With an id, allocates now and then. WPOOL_FULL, WPOOL_CLOSED, WPOOL_NO_MEMORY:
+   not accepted. */
+WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id);
+
+/* The same, but never blocks, runs or drops anything: WPOOL_FULL. */
+WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id);
+
+/* The same as wpool_submit, with options (NULL: none). WPOOL_TIMEOUT: no room within the timeout.
+   */
+WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
+                                         const wpool_options *options, wpool_id *id);
+
+/* n plain jobs fn(args[i]), accepted in order, with one synchronisation for as many as fit. Returns
+   how many were accepted, always the first ones; *why (may be NULL) says what stopped it, WPOOL_OK
+   if nothing did. A full queue is handled as by wpool_submit. */
+WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, size_t n,
+                                   wpool_status *why);
+
+/* Prepare a job of your own; it must stay where it is from submit until it has finished. */
+WPOOL_API void wpool_job_init(wpool_job *job, wpool_fn fn, void *arg);
+
+/* Hand it in; options may be NULL. Like wpool_submit_with, but allocates nothing, has no id and is
+   not delivered to wpool_take. May be handed in again once it has finished. WPOOL_ALREADY: it has
+   not finished yet. */
+WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool_options *options);
+
+/* Block until it has finished: then data and error are valid, and the struct is yours again.
+   WPOOL_TIMEOUT. WPOOL_UNKNOWN: never submitted, or being submitted by another thread just now.
+   WPOOL_DEADLOCK: the caller is that job, or runs inside of it. On a worker of the pool: see
+   config.help. */
+WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout);
+
+/* How a finished caller-owned job ended, in full. WPOOL_EMPTY: it has not finished. */
+WPOOL_API wpool_status wpool_job_result(const wpool_job *job, wpool_result *result);
+
+/* ---- results ---- */
+
+/* Block until the job has finished; its result goes to *result (may be NULL) and its id becomes
+   stale. WPOOL_TIMEOUT. WPOOL_UNKNOWN: stale id, also when somebody else was given the result
+   meanwhile. WPOOL_DEADLOCK as for wpool_job_wait. On a worker of the pool: see config.help. */
+WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpool_result *result);
+
+/* The next finished job in order of completion (config.results), for any number of readers.
+   WPOOL_OK: *result is filled (may be NULL). WPOOL_EMPTY: nothing yet (timeout 0). WPOOL_TIMEOUT.
+   WPOOL_DONE: closed, and nothing can ever finish again. WPOOL_CLOSED: after wpool_close_results.
+   WPOOL_INVALID: a pool without config.results. On a worker of the pool it runs what is queued
+   before it sleeps; WPOOL_DEADLOCK: every worker would sleep here; WPOOL_DONE: nothing can finish
+   any more but jobs that are in wpool_take (so none should wait for a job that takes until then).
+   */
+WPOOL_API wpool_status wpool_take(wpool *pool, int64_t timeout, wpool_result *result);
+
+/* Let the job's record go, finished or not; it still runs. WPOOL_UNKNOWN: stale id. */
+WPOOL_API wpool_status wpool_forget(wpool *pool, wpool_id id);
+
+/* No more wpool_take; blocked readers return WPOOL_CLOSED at once. wpool_wait by id goes on.
+   WPOOL_ALREADY: closed before. */
+WPOOL_API wpool_status wpool_close_results(wpool *pool);
+
+/* Where the job is; WPOOL_STATE_UNKNOWN for a stale id. */
+WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
+
+/* ---- in a job: about the job itself, on the thread that runs it ---- */
+
+/* Should the job end early? Cheap enough for every turn of a loop. */
+WPOOL_API bool wpool_cancelled(const wpool_job *job);
+
+/* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
+WPOOL_API void wpool_set_result(wpool_job *job, void *data);
+
+WPOOL_API wpool_id wpool_job_id(const wpool_job *job);      /* 0: plain or caller-owned */
+WPOOL_API unsigned wpool_job_attempt(const wpool_job *job); /* 1 for the first */
+WPOOL_API wpool *wpool_job_pool(const wpool_job *job);
+WPOOL_API void *wpool_worker_state(const wpool_job *job); /* from hooks.worker_start, or NULL */
+
+/* ---- parallel: fork and join, loops ---- */
+
+/* Offer child, fn(arg, its job), to the other workers; the caller goes on. self is the job that
+   calls, on its own thread. child is any memory, typically on the stack, that stays until it has
+   been unforked or joined: each child must be, by the same job, before its function returns; the
+   last one forked first is fastest. Some nanoseconds; may allocate when nested more than 60 deep.
+   Whatever fn reads is what was written before the fork. Stopping the pool does not take it back,
+   and it is no job in the counts. */
+WPOOL_API void wpool_fork(wpool_job *self, wpool_job *child, wpool_fn fn, void *arg);
+
+/* Take the child back. true: nobody has begun it; the caller calls the function itself, as an
+   ordinary call. false: another worker has run it, and it has ended. Meanwhile the caller runs
+   other parts of that same child, or blocks. */
+WPOOL_API bool wpool_unfork(wpool_job *self, wpool_job *child);
+
+/* Unfork the child and run it if nobody has begun it; when this returns it has ended, and
+   wpool_job_result tells how. Harmless for one that has ended. */
+WPOOL_API void wpool_join(wpool_job *self, wpool_job *child);
+
+/* The iterations [begin, end) of a loop; job can be asked wpool_cancelled. Not 0: ends the loop. */
+typedef int (*wpool_body)(size_t begin, size_t end, void *arg, wpool_job *job);
+
+/* Run body over all of [begin, end) in parallel, in chunks of grain iterations at most (0: so many
+   that 8 to 64 chunks come to each worker), on the calling thread and every worker without work;
+   return when all is done. From inside a job or from outside. The body must not leave by
+   pthread_exit or longjmp. With WPOOL_HELP_ANY a worker that waits for a part runs other jobs
+   meanwhile, and the loop waits for them.
+   WPOOL_FAILED: a body returned an error. WPOOL_CANCELLED: the pool was stopped hot. In both cases
+   no further chunk was begun. */
+WPOOL_API wpool_status wpool_for(wpool *pool, size_t begin, size_t end, size_t grain,
+                                 wpool_body body, void *arg);
+
+/* Fold the iterations [begin, end) into *partial, which begins as a copy of the result. */
+typedef int (*wpool_fold)(size_t begin, size_t end, void *partial, void *arg, wpool_job *job);
+/* Fold *from into *into. */
+typedef void (*wpool_combine)(void *into, const void *from, void *arg);
+
+/* Fold [begin, end) in parallel, in chunks of grain iterations (0: 256 chunks). *result, of size
+   bytes, holds the neutral element at first, and everything at the end. The chunks are combined in
+   order, so with the same grain the result is the same to the last bit, on however many workers.
+   Allocates a partial result for each chunk; WPOOL_NO_MEMORY. Otherwise as wpool_for; *result is
+   then as it was. */
+WPOOL_API wpool_status wpool_reduce(wpool *pool, size_t begin, size_t end, size_t grain,
+                                    wpool_fold fold, wpool_combine combine, void *arg, void *result,
+                                    size_t size);
+
+/* Call fn(element, job) for each of the count elements, of size bytes, of an array; as wpool_for.
+   */
+WPOOL_API wpool_status wpool_map(wpool *pool, void *array, size_t count, size_t size, size_t grain,
+                                 wpool_fn fn);
+
+/* What the inline forms of fork and unfork call. */
+WPOOL_API int wpool__fork_run(void *arg, wpool_job *self);
+WPOOL_API void wpool__fork_look(wpool_job *self, wpool_job *child);
+WPOOL_API bool wpool__fork_take_back(wpool_job *self, wpool_job *child);
+
+/* ---- watching ---- */
+
+/* A consistent count of everything; see guarantee 1. */
+WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats);
+
+/* Name, id and UUID of the pool. */
+WPOOL_API wpool_status wpool_get_info(wpool *pool, wpool_info *info);
+
+/* ---- misc ---- */
+
+WPOOL_API const char *wpool_strerror(wpool_status status); /* a constant text, never NULL */
+WPOOL_API unsigned wpool_version(void); /* WPOOL_VERSION of the implementation linked in */
+WPOOL_API unsigned
+wpool_cpus(void); /* CPUs this process may use: affinity, cgroup quota; reads files */
+WPOOL_API unsigned wpool_io_workers(void); /* 10 per CPU: a start for jobs that mostly wait */
+
+#ifdef __cplusplus
+} /* extern "C" */
+
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#ifdef __GNUC__
+#include <cxxabi.h>
+#endif
+/* A job function that may throw, made safe to hand to the pool: the exception fails the job with
+   WPOOL_FAILED. wpool_submit(pool, wpool_guarded<my_job>, arg, NULL) */
+template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpool_job *job) {
+    try {
+        return Function(arg, job);
+#ifdef __GLIBCXX__
+    } catch (abi::__forced_unwind &) {
+        throw; /* pthread_exit unwinds this way */
+#endif
+    } catch (...) {
+        return WPOOL_FAILED;
+    }
+}
+#endif
+#endif /* __cplusplus */
+
+#ifndef __cplusplus
+/* ==== [atomics] ==================================================================================
+   The only place that spells a memory order. An operation's name says its order; each use that is
+   stronger than relaxed carries a label, [Q1] for one, that its partner carries too. What needs
+   store-load order is sequentially consistent on both sides; but for [D5], where one side is far
+   more frequent than the other. There a light fence, which only the compiler sees, meets a heavy
+   one, which makes all threads of the process pass a full fence (membarrier on Linux; the idea of
+   Dice, Huang and Yang, 2001). Where there is no such thing ([platform]), that way is not taken. */
+
+#ifndef WPOOL_ATOMIC_LOAD
+#include <stdatomic.h>
+#define WPOOL_ATOMIC_LOAD(p, order) atomic_load_explicit(p, order)
+#define WPOOL_ATOMIC_STORE(p, value, order) atomic_store_explicit(p, value, order)
+#define WPOOL_ATOMIC_EXCHANGE(p, value, order) atomic_exchange_explicit(p, value, order)
+#define WPOOL_ATOMIC_CAS(p, expected, value, order, failed) \
+    atomic_compare_exchange_strong_explicit(p, expected, value, order, failed)
+#define WPOOL_ATOMIC_ADD(p, value, order) atomic_fetch_add_explicit(p, value, order)
+#define WPOOL_ATOMIC_SUB(p, value, order) atomic_fetch_sub_explicit(p, value, order)
+#define WPOOL_ATOMIC_OR(p, value, order) atomic_fetch_or_explicit(p, value, order)
+#define WPOOL_ATOMIC_AND(p, value, order) atomic_fetch_and_explicit(p, value, order)
+#endif
+
+#define wpool__load_relaxed(p) WPOOL_ATOMIC_LOAD(p, memory_order_relaxed)
+#define wpool__load_acquire(p) WPOOL_ATOMIC_LOAD(p, memory_order_acquire)
+#define wpool__load_seq_cst(p) WPOOL_ATOMIC_LOAD(p, memory_order_seq_cst)
+#define wpool__store_relaxed(p, value) WPOOL_ATOMIC_STORE(p, value, memory_order_relaxed)
+#define wpool__store_release(p, value) WPOOL_ATOMIC_STORE(p, value, memory_order_release)
+#define wpool__store_seq_cst(p, value) WPOOL_ATOMIC_STORE(p, value, memory_order_seq_cst)
+#define wpool__exchange_acquire(p, value) WPOOL_ATOMIC_EXCHANGE(p, value, memory_order_acquire)
+#define wpool__exchange_seq_cst(p, value) WPOOL_ATOMIC_EXCHANGE(p, value, memory_order_seq_cst)
+#define wpool__cas_relaxed(p, expected, value) \
+    WPOOL_ATOMIC_CAS(p, expected, value, memory_order_relaxed, memory_order_relaxed)
+#define wpool__cas_acquire(p, expected, value) \
+    WPOOL_ATOMIC_CAS(p, expected, value, memory_order_acquire, memory_order_relaxed)
+#define wpool__cas_acq_rel(p, expected, value) \
+    WPOOL_ATOMIC_CAS(p, expected, value, memory_order_acq_rel, memory_order_acquire)
+#define wpool__cas_seq_cst(p, expected, value) \
+    WPOOL_ATOMIC_CAS(p, expected, value, memory_order_seq_cst, memory_order_acquire)
+#define wpool__add_relaxed(p, value) WPOOL_ATOMIC_ADD(p, value, memory_order_relaxed)
+#define wpool__add_seq_cst(p, value) WPOOL_ATOMIC_ADD(p, value, memory_order_seq_cst)
+#define wpool__sub_acq_rel(p, value) WPOOL_ATOMIC_SUB(p, value, memory_order_acq_rel)
+#define wpool__or_relaxed(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_relaxed)
+#define wpool__or_seq_cst(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_seq_cst)
+#define wpool__and_acq_rel(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_acq_rel)
+#define wpool__and_seq_cst(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_seq_cst)
+#ifndef WPOOL_LIGHT_FENCE
+#define WPOOL_LIGHT_FENCE() atomic_signal_fence(memory_order_seq_cst)
+#endif
+
+/* ==== [fork] =====================================================================================
+   The owner's end of a worker's deque, so far that fork and unfork are a few instructions in their
+   callers; the rest of them is in [deque] and [parallel]. */
+
+/* A queued call: all that queue, deque and the worker's loop know of a job. */
+typedef struct wpool__cell {
+    WPOOL_ATOMIC(wpool_fn) fn;
+    WPOOL_ATOMIC(void *) arg;
+} wpool__cell;
+
+/* Its invariants are the deque's. */
+typedef struct wpool__forks {
+    WPOOL_ATOMIC(int64_t) bottom; /* written by the owner only */
+    WPOOL_ATOMIC(int64_t) guard;
+    WPOOL_ATOMIC(int64_t) limit; /* a fork at or above it looks around; 0: somebody wants work */
+    int64_t mask;                /* these two: the owner's only */
+    wpool__cell *cells;
+} wpool__forks;
+
+#if defined(__GNUC__) || defined(__clang__)
+#define WPOOL__LIKELY(c) __builtin_expect(!!(c), 1)
+#else
+#define WPOOL__LIKELY(c) (c)
+#endif
+
+static inline void wpool__fork_push(wpool_job *self, wpool_job *child, wpool_fn fn, void *arg) {
+    wpool__forks *forks = self->forks;
+    int64_t bottom = wpool__load_relaxed(&forks->bottom); /* relaxed: only the owner writes it */
+    wpool__cell *cell = &forks->cells[bottom & forks->mask];
+    child->fn = fn;
+    child->arg = arg;
+    /* relaxed, these: bottom publishes them, and thieves of an older cell fail their claim */
+    wpool__store_relaxed(&child->state, (uint32_t)WPOOL_STATE_WAITING);
+    wpool__store_relaxed(&cell->fn, wpool__fork_run);
+    wpool__store_relaxed(&cell->arg, child);
+    wpool__store_release(&forks->bottom, bottom + 1); /* [D1] hands the child over to thieves */
+    WPOOL_LIGHT_FENCE();                              /* [D5] before the look at limit */
+    /* relaxed: the fence, and there the look is repeated */
+    if (!WPOOL__LIKELY(bottom < wpool__load_relaxed(&forks->limit))) wpool__fork_look(self, child);
+}
+
+/* Lowers bottom to a call. True: it is private, so the owner has it; else thieves may be after it.
+   */
+static inline bool wpool__fork_lower(wpool__forks *forks, int64_t bottom) {
+    /* [D1] release: a thief may read this value in place of push's */
+    wpool__store_release(&forks->bottom, bottom);
+    WPOOL_LIGHT_FENCE();                                 /* [D5] before the look at guard */
+    return bottom >= wpool__load_relaxed(&forks->guard); /* relaxed: the fence */
+}
+
+static inline bool wpool__fork_pop(wpool_job *self, wpool_job *child) {
+    wpool__forks *forks = self->forks;
+    int64_t bottom =
+        wpool__load_relaxed(&forks->bottom) - 1; /* relaxed: only the owner writes it */
+    /* relaxed: only the owner writes cells */
+    if (WPOOL__LIKELY(wpool__load_relaxed(&forks->cells[bottom & forks->mask].arg) == child)) {
+        if (WPOOL__LIKELY(wpool__fork_lower(forks, bottom))) return true;
+        wpool__store_release(&forks->bottom, bottom + 1); /* [D1] as it was */
+    }
+    return wpool__fork_take_back(self, child);
+}
+
+/* The functions are there as well, for other languages and for pointers to them. */
+#define wpool_fork(self, child, fn, arg) wpool__fork_push(self, child, fn, arg)
+#define wpool_unfork(self, child) wpool__fork_pop(self, child)
+
+#endif /* __cplusplus */
+
+#endif /* WPOOL_H */
+
+#if defined(WPOOL_IMPLEMENTATION) && !defined(WPOOL_IMPLEMENTATION_DONE)
+#define WPOOL_IMPLEMENTATION_DONE
+#ifdef __cplusplus
+#error "wpool.h: put WPOOL_IMPLEMENTATION into a .c file, the implementation is C11"
+#endif
+
+#ifndef WPOOL_ASSERT
+#include <assert.h>
+#define WPOOL_ASSERT(c) assert(c)
+#endif
+#ifndef WPOOL_DEBUG
+#define WPOOL_DEBUG 0
+#endif
+#ifndef WPOOL_CACHE_LINE
+#if defined(__APPLE__) && defined(__aarch64__)
+#define WPOOL_CACHE_LINE 128
+#else
+#define WPOOL_CACHE_LINE 64
+#endif
+#endif
+#ifndef WPOOL_QUEUE_CAPACITY
+#define WPOOL_QUEUE_CAPACITY 1024
+#endif
+#ifndef WPOOL_BATCH
+#define WPOOL_BATCH 64
+#endif
+#ifndef WPOOL_DEQUE_SIZE
+#define WPOOL_DEQUE_SIZE 64
+#endif
+#ifndef WPOOL_RECORDS
+#define WPOOL_RECORDS 64
+#endif
+#ifndef WPOOL_GUESTS
+#define WPOOL_GUESTS 4
+#endif
+#ifndef WPOOL_PATIENCE
+#define WPOOL_PATIENCE 256
+#endif
+#ifndef WPOOL_FAIR_TICKS
+#define WPOOL_FAIR_TICKS 64
+#endif
+#ifndef WPOOL_SPINS
+#define WPOOL_SPINS 200
+#endif
+#ifndef WPOOL_YIELDS
+#define WPOOL_YIELDS 16
+#endif
+#ifndef WPOOL_SHORT_SLEEP
+#define WPOOL_SHORT_SLEEP 50000
+#endif
+#ifndef WPOOL_THREAD_LOCAL
+#ifdef WPOOL_NO_THREADS
+#define WPOOL_THREAD_LOCAL
+#else
+#define WPOOL_THREAD_LOCAL _Thread_local
+#endif
+#endif
+
+_Static_assert((WPOOL_DEQUE_SIZE & (WPOOL_DEQUE_SIZE - 1)) == 0, "a power of two");
+_Static_assert(WPOOL_DEQUE_SIZE >= WPOOL_BATCH, "a batch fits into an empty deque");
+_Static_assert(WPOOL_GUESTS >= 1 && WPOOL_GUESTS <= 32, "bits of a word");
+_Static_assert(WPOOL_FAIR_TICKS >= WPOOL_BATCH, "a batch is run in order");
+_Static_assert(WPOOL_RECORDS >= 1 && WPOOL_RECORDS <= 64, "the places of records fit into an id");
+
+/* ==== [platform] =================================================================================
+   What differs between systems: threads, names, signals, processors, clock, random bytes, fork.
+   Linux has its own way for some of it; the rest is POSIX. A file of yours can stand in for the
+   whole room (WPOOL_PLATFORM): the same names for another system, or for a checker. */
+#ifndef WPOOL_CORE_ONLY
+#ifdef WPOOL_PLATFORM
+#include WPOOL_PLATFORM
+#else
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifndef WPOOL_NO_THREADS
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#endif
+#ifdef __linux__
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+#if !defined(CLOCK_MONOTONIC) || (defined(__GLIBC__) && !defined(__USE_MISC))
+#error \
+    "wpool.h: include it before the system's headers, or define _GNU_SOURCE (WPOOL_IMPLEMENTATION)"
+#endif
+
+#ifndef WPOOL_CLOCK
+#define WPOOL_CLOCK() wpool__platform_clock()
+static int64_t wpool__platform_clock(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+#endif
+
+#ifndef WPOOL_SYSTEM_ROOT
+#define WPOOL_SYSTEM_ROOT "" /* a test puts a tree of its own here */
+#endif
+
+#define WPOOL__CPU_WORDS 128 /* of a CPU mask: 8192 CPUs where a long has 64 bits */
+
+/* The CPUs that the affinity mask allows, as bits; returns how many. */
+static unsigned wpool__platform_affinity(unsigned long mask[WPOOL__CPU_WORDS]) {
+    unsigned count = 0;
+    memset(mask, 0, WPOOL__CPU_WORDS * sizeof *mask);
+#if defined(__linux__)
+    if (syscall(SYS_sched_getaffinity, 0, WPOOL__CPU_WORDS * sizeof *mask, mask) > 0)
+        for (size_t i = 0; i < WPOOL__CPU_WORDS; i++)
+            for (unsigned long bits = mask[i]; bits; bits &= bits - 1)
+                count++;
+#endif
+    if (count == 0) {
+        long online = sysconf(_SC_NPROCESSORS_ONLN);
+        count = online > 0 ? (unsigned)online : 1;
+    }
+    return count;
+}
+
+#ifdef __linux__
+/* The number in a small file, or -1; *second gets the one after it, or -1. "max" counts as none. */
+static long long wpool__platform_read(const char *directory, const char *file, long long *second) {
+    char path[4608];
+    long long first = -1;
+    *second = -1;
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    FILE *f = fopen(path, "re");
+    if (!f) return -1;
+    if (fscanf(f, "%lld %lld", &first, second) < 1) first = -1;
+    fclose(f);
+    return first;
+}
+
+/* CPUs, rounded up, that one control group's directory allows; 0: as many as there are. */
+static unsigned wpool__platform_quota(const char *directory, bool is_v2) {
+    long long period, none, quota;
+    if (is_v2) {
+        quota = wpool__platform_read(directory, "cpu.max", &period);
+    } else {
+        quota = wpool__platform_read(directory, "cpu.cfs_quota_us", &none);
+        period = wpool__platform_read(directory, "cpu.cfs_period_us", &none);
+    }
+    if (quota <= 0 || period <= 0) return 0;
+    long long cpus = quota / period + (quota % period != 0);
+    return cpus < INT_MAX ? (unsigned)cpus : 0;
+}
+
+/* Is word one of the comma-separated ones in list? */
+static bool wpool__platform_lists(const char *list, const char *word) {
+    size_t length = strlen(word);
+    for (const char *p = list; p; p = strchr(p, ',')) {
+        if (*p == ',') p++;
+        if (strncmp(p, word, length) == 0 && (p[length] == ',' || p[length] == '\0')) return true;
+    }
+    return false;
+}
+
+/* Where the group `path` of the cpu controller is mounted: directory and the mount point's length.
+   A line is "id parent device root mountpoint options... - type source superoptions". */
+static bool wpool__platform_mount(const char *path, bool is_v2, char directory[4096], size_t *top) {
+    char file[256], line[4096], root[1024], point[1024], type[64], super[1024];
+    bool found = false;
+    snprintf(file, sizeof file, "%s/proc/self/mountinfo", WPOOL_SYSTEM_ROOT);
+    FILE *f = fopen(file, "re");
+    if (!f) return false;
+    while (fgets(line, sizeof line, f)) {
+        const char *tail = strstr(line, " - ");
+        if (!tail || sscanf(tail, " - %63s %*s %1023s", type, super) != 2) continue;
+        if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2) continue;
+        if (is_v2 ? strcmp(type, "cgroup2") : strcmp(type, "cgroup")) continue;
+        if (!is_v2 && !wpool__platform_lists(super, "cpu")) continue;
+        size_t skip = strcmp(root, "/") == 0 ? 0 : strlen(root);
+        bool is_below = strncmp(path, root, skip) == 0 && (!path[skip] || path[skip] == '/');
+        if (found && !is_below) continue; /* the first one will do if none holds the group */
+        const char *below = is_below ? path + skip : "";
+        snprintf(directory, 4096, "%s%s%s", WPOOL_SYSTEM_ROOT, point, below);
+        *top = strlen(WPOOL_SYSTEM_ROOT) + strlen(point);
+        found = true;
+        if (is_below) break;
+    }
+    fclose(f);
+    return found;
+}
+
+/* The smallest quota from the group `path` up to its mount point; 0: none. */
+static unsigned wpool__platform_quota_above(const char *path, bool is_v2) {
+    char directory[4096];
+    size_t top;
+    unsigned least = 0;
+    if (!wpool__platform_mount(path, is_v2, directory, &top)) return 0;
+    for (;;) {
+        unsigned quota = wpool__platform_quota(directory, is_v2);
+        if (quota && (least == 0 || quota < least)) least = quota;
+        char *slash = strrchr(directory, '/');
+        if (!slash || (size_t)(slash - directory) < top) return least;
+        *slash = '\0';
+    }
+}
+
+/* CPUs that the process's control groups allow, v1 and v2; 0: no limit. */
+static unsigned wpool__platform_cgroup(void) {
+    char file[256], line[4096];
+    unsigned least = 0;
+    snprintf(file, sizeof file, "%s/proc/self/cgroup", WPOOL_SYSTEM_ROOT);
+    FILE *f = fopen(file, "re");
+    if (!f) return 0;
+    while (fgets(line, sizeof line, f)) { /* "id:controllers:path", no controllers: v2 */
+        char *controllers = strchr(line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = '\0';
+        path[strcspn(path, "\n")] = '\0';
+        controllers++;
+        bool is_v2 = *controllers == '\0';
+        if (!is_v2 && !wpool__platform_lists(controllers, "cpu")) continue;
+        unsigned quota = wpool__platform_quota_above(path, is_v2);
+        if (quota && (least == 0 || quota < least)) least = quota;
+    }
+    fclose(f);
+    return least;
+}
+#endif
+
+static unsigned wpool__platform_cpus(void) {
+    unsigned long mask[WPOOL__CPU_WORDS];
+    unsigned count = wpool__platform_affinity(mask);
+#ifdef __linux__
+    unsigned quota = wpool__platform_cgroup();
+    if (quota && quota < count) count = quota;
+#endif
+    return count;
+}
+
+/* A full fence in every thread of the process; false: there is none to be had. After
+   wpool__platform_has_fence() was true once. */
+#if defined(WPOOL_NO_THREADS)
+#define WPOOL_HEAVY_FENCE() ((void)0)
+static bool wpool__platform_has_fence(void) { return true; }
+#elif defined(__linux__) && defined(SYS_membarrier) && !defined(WPOOL_NO_MEMBARRIER)
+#define WPOOL_HEAVY_FENCE() ((void)syscall(SYS_membarrier, 8 /* private, expedited */, 0, 0))
+static bool wpool__platform_has_fence(void) {
+    return syscall(SYS_membarrier, 16 /* register for that */, 0, 0) == 0;
+}
+#else
+static bool wpool__platform_has_fence(void) { return false; }
+#endif
+
+/* Fills bytes from the system's generator, or from clock and address where there is none. */
+static void wpool__platform_random(unsigned char *bytes, size_t n) {
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, bytes, n) : -1;
+    if (fd >= 0) close(fd);
+    uint64_t x = (uint64_t)WPOOL_CLOCK() ^ (uint64_t)(uintptr_t)bytes;
+    for (size_t i = got > 0 ? (size_t)got : 0; i < n; i++) { /* splitmix64 (Steele et al., 2014) */
+        uint64_t z = x += UINT64_C(0x9E3779B97F4A7C15);
+        z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+        bytes[i] = (unsigned char)(z >> 56);
+    }
+}
+
+/* Tells the process that made it from one that inherited it: a page that fork() wipes costs one
+   load to ask; where there is none, the process id is compared. */
+typedef struct wpool__guard {
+    unsigned char *page; /* [0] is 1 here and 0 in a child; NULL: use pid */
+    long pid;
+} wpool__guard;
+
+static void wpool__guard_init(wpool__guard *guard) {
+    guard->page = NULL;
+    guard->pid = (long)getpid();
+#ifdef __linux__
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return;
+    if (madvise(page, size, MADV_WIPEONFORK) != 0) {
+        munmap(page, size);
+        return;
+    }
+    guard->page = (unsigned char *)page;
+    guard->page[0] = 1;
+#endif
+}
+
+static bool wpool__guard_is_home(const wpool__guard *guard) {
+    return guard->page ? guard->page[0] != 0 : guard->pid == (long)getpid();
+}
+
+static void wpool__guard_free(wpool__guard *guard) {
+#ifdef __linux__
+    if (guard->page) munmap(guard->page, (size_t)sysconf(_SC_PAGESIZE));
+#endif
+    guard->page = NULL;
+}
+
+#ifndef WPOOL_NO_THREADS
+typedef pthread_t wpool__thread;
+
+#ifndef WPOOL_THREAD_START /* true: the thread runs start(arg) */
+#define WPOOL_THREAD_START(thread, attr, start, arg) \
+    (pthread_create((thread), (attr), (start), (arg)) == 0)
+#define WPOOL_THREAD_JOIN(thread) pthread_join((thread), NULL)
+#endif
+
+/* Undo something if the thread leaves by pthread_exit in between, or also when it does not; used in
+   pairs, as a block. */
+#ifndef WPOOL_CLEANUP_PUSH
+#define WPOOL_CLEANUP_PUSH(undo, arg) pthread_cleanup_push((undo), (arg))
+#define WPOOL_CLEANUP_POP(also_now) pthread_cleanup_pop(also_now)
+#endif
+
+/* Starts a thread that takes no signals but those its own instructions raise, and SIGPROF. */
+static bool wpool__thread_start(wpool__thread *thread, void *(*start)(void *), void *arg,
+                                size_t stack_size) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF};
+    sigset_t all, before;
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0) return false;
+    if (stack_size) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE), least = (size_t)PTHREAD_STACK_MIN;
+        stack_size = ((stack_size < least ? least : stack_size) + page - 1) / page * page;
+    }
+    bool ok = stack_size == 0 || pthread_attr_setstacksize(&attr, stack_size) == 0;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(&all, own[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ok = ok && WPOOL_THREAD_START(thread, &attr, start, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+static void wpool__thread_join(wpool__thread thread) { WPOOL_THREAD_JOIN(thread); }
+static wpool__thread wpool__thread_self(void) { return pthread_self(); }
+
+/* "name-index" for the calling thread; the system keeps 15 characters, so name is cut, not index.
+   */
+static void wpool__thread_name(const char *name, unsigned index) {
+    char text[32];
+    int digits = snprintf(text, sizeof text, "-%u", index);
+    snprintf(text, sizeof text, "%.*s-%u", 15 - digits, name, index);
+#if defined(__linux__)
+    prctl(PR_SET_NAME, text, 0, 0, 0);
+#elif defined(__APPLE__)
+    pthread_setname_np(text);
+#endif
+}
+
+/* Binds the calling thread to the index-th allowed CPU, counting round. */
+static void wpool__thread_pin(unsigned index) {
+#ifdef __linux__
+    unsigned long mask[WPOOL__CPU_WORDS], one[WPOOL__CPU_WORDS] = {0};
+    const unsigned word_bits = 8 * sizeof *mask;
+    unsigned left = index % wpool__platform_affinity(mask);
+    for (unsigned cpu = 0; cpu < WPOOL__CPU_WORDS * word_bits; cpu++) {
+        unsigned long bit = 1ul << (cpu % word_bits);
+        if (!(mask[cpu / word_bits] & bit) || left-- != 0) continue;
+        one[cpu / word_bits] = bit;
+        syscall(SYS_sched_setaffinity, 0, sizeof one, one);
+        return;
+    }
+#else
+    (void)index;
+#endif
+}
+#else
+#define WPOOL_CLEANUP_PUSH(undo, arg)         \
+    {                                         \
+        void (*wpool__undo)(void *) = (undo); \
+        void *wpool__undo_arg = (arg);
+#define WPOOL_CLEANUP_POP(also_now)             \
+    if (also_now) wpool__undo(wpool__undo_arg); \
+    }
+#endif /* WPOOL_NO_THREADS */
+#endif /* WPOOL_PLATFORM */
+#endif /* WPOOL_CORE_ONLY */
+
+/* ==== [parking] ==================================================================================
+   A thread sleeps on a 32-bit word while the word has the value that the thread saw, and somebody
+   who changes the word wakes it. On Linux that is a futex; elsewhere a bucket of a small table of
+   mutexes and conditions, chosen by the word's address: the lot. Made of it: a lock and an event.
+   */
+
+#define WPOOL__NEVER INT64_MAX /* a deadline that does not come; 0 is one that has passed */
+
+#ifdef WPOOL_CORE_ONLY
+typedef char wpool__lot;
+#elif defined(WPOOL_NO_THREADS) /* nobody else could change the word: never sleep */
+typedef char wpool__lot;
+#define WPOOL_PARK(lot, word, value, deadline) \
+    ((void)(lot), (void)(word), (void)(value), (void)(deadline))
+#define WPOOL_UNPARK(lot, word, count) ((void)(lot), (void)(word))
+#elif defined(WPOOL_PARK)
+typedef char wpool__lot;
+#elif defined(__linux__) && !defined(WPOOL_NO_FUTEX)
+typedef char wpool__lot;
+#define WPOOL_PARK(lot, word, value, deadline) \
+    ((void)(lot), wpool__futex_wait(word, value, deadline))
+#define WPOOL_UNPARK(lot, word, count) ((void)(lot), wpool__futex_wake(word, count))
+
+static long wpool__futex(void *word, int op, uint32_t value, struct timespec *until) {
+    long number = SYS_futex; /* the one that takes this program's struct timespec */
+#ifdef SYS_futex_time64
+    if (sizeof until->tv_sec > sizeof(long)) number = SYS_futex_time64;
+#endif
+    return syscall(number, word, op | 128 /* private */, value, until, NULL, 0xFFFFFFFFu);
+}
+
+static void wpool__futex_wait(WPOOL_ATOMIC(uint32_t) * word, uint32_t value, int64_t deadline) {
+    struct timespec until;
+    until.tv_sec = (time_t)(deadline / INT64_C(1000000000));
+    until.tv_nsec = (long)(deadline % INT64_C(1000000000));
+    wpool__futex(word, 9 /* wait bitset: absolute, monotonic */, value,
+                 deadline == WPOOL__NEVER ? NULL : &until);
+}
+
+static void wpool__futex_wake(WPOOL_ATOMIC(uint32_t) * word, int count) {
+    wpool__futex(word, 1 /* wake */, (uint32_t)count, NULL);
+}
+#else
+#define WPOOL__BUCKETS 16
+typedef struct wpool__lot {
+    struct {
+        pthread_mutex_t mutex; /* a word changes without it, but nobody is woken without it */
+        pthread_cond_t changed;
+    } buckets[WPOOL__BUCKETS];
+    unsigned made;
+} wpool__lot;
+#define WPOOL__LOT_HAS_BUCKETS
+#define WPOOL_PARK(lot, word, value, deadline) wpool__lot_wait(lot, word, value, deadline)
+#define WPOOL_UNPARK(lot, word, count) ((void)(count), wpool__lot_wake(lot, word))
+
+static unsigned wpool__lot_bucket(const void *word) {
+    return (unsigned)(((uintptr_t)word >> 4) * 31 % WPOOL__BUCKETS);
+}
+
+static void wpool__lot_wait(wpool__lot *lot, WPOOL_ATOMIC(uint32_t) * word, uint32_t value,
+                            int64_t deadline) {
+    unsigned b = wpool__lot_bucket(word);
+    struct timespec until;
+    pthread_mutex_lock(&lot->buckets[b].mutex);
+    /* relaxed: the mutex orders it with the waker, who changed the word before taking the mutex */
+    if (wpool__load_relaxed(word) != value) {
+        /* changed meanwhile */
+    } else if (deadline == WPOOL__NEVER) {
+        pthread_cond_wait(&lot->buckets[b].changed, &lot->buckets[b].mutex);
+    } else {
+#ifdef __APPLE__
+        deadline -= WPOOL_CLOCK();
+        if (deadline < 0) deadline = 0;
+#endif
+        until.tv_sec = (time_t)(deadline / INT64_C(1000000000));
+        until.tv_nsec = (long)(deadline % INT64_C(1000000000));
+#ifdef __APPLE__
+        pthread_cond_timedwait_relative_np(&lot->buckets[b].changed, &lot->buckets[b].mutex,
+                                           &until);
+#else
+        pthread_cond_timedwait(&lot->buckets[b].changed, &lot->buckets[b].mutex, &until);
+#endif
+    }
+    pthread_mutex_unlock(&lot->buckets[b].mutex);
+}
+
+/* Wakes all in the bucket: words share it. */
+static void wpool__lot_wake(wpool__lot *lot, const void *word) {
+    unsigned b = wpool__lot_bucket(word);
+    pthread_mutex_lock(&lot->buckets[b].mutex);
+    pthread_cond_broadcast(&lot->buckets[b].changed);
+    pthread_mutex_unlock(&lot->buckets[b].mutex);
+}
+#endif
+
+#ifndef WPOOL_CORE_ONLY
+static void wpool__lot_free(wpool__lot *lot) {
+#ifdef WPOOL__LOT_HAS_BUCKETS
+    while (lot->made > 0) {
+        lot->made--;
+        pthread_mutex_destroy(&lot->buckets[lot->made].mutex);
+        pthread_cond_destroy(&lot->buckets[lot->made].changed);
+    }
+#else
+    (void)lot;
+#endif
+}
+
+/* False: the system has no more mutexes or conditions; free what was made. */
+static bool wpool__lot_init(wpool__lot *lot) {
+#ifdef WPOOL__LOT_HAS_BUCKETS
+    pthread_condattr_t attr;
+    if (pthread_condattr_init(&attr) != 0) return false;
+#ifndef __APPLE__
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+#endif
+    for (lot->made = 0; lot->made < WPOOL__BUCKETS; lot->made++) {
+        if (pthread_mutex_init(&lot->buckets[lot->made].mutex, NULL) != 0) break;
+        if (pthread_cond_init(&lot->buckets[lot->made].changed, &attr) != 0) {
+            pthread_mutex_destroy(&lot->buckets[lot->made].mutex);
+            break;
+        }
+    }
+    pthread_condattr_destroy(&attr);
+    return lot->made == WPOOL__BUCKETS;
+#else
+    (void)lot;
+    return true;
+#endif
+}
+
+/* The moment that is timeout from now. */
+static int64_t wpool__deadline(int64_t timeout) {
+    if (timeout < 0) return WPOOL__NEVER;
+    if (timeout == 0) return 0;
+    int64_t now = WPOOL_CLOCK();
+    return timeout >= WPOOL__NEVER - now ? WPOOL__NEVER : now + timeout;
+}
+
+static bool wpool__is_past(int64_t deadline) {
+    return deadline != WPOOL__NEVER && (deadline == 0 || WPOOL_CLOCK() >= deadline);
+}
+#endif
+
+#ifndef WPOOL_PAUSE
+#if defined(__x86_64__) || defined(__i386__)
+#define WPOOL_PAUSE() __builtin_ia32_pause()
+#elif defined(__aarch64__) || defined(__ARM_ARCH_7A__)
+#define WPOOL_PAUSE() __asm__ volatile("yield")
+#else
+#define WPOOL_PAUSE() ((void)0)
+#endif
+#endif
+#ifndef WPOOL_YIELD
+#ifdef WPOOL_NO_THREADS
+#define WPOOL_YIELD() ((void)0)
+#else
+#define WPOOL_YIELD() ((void)sched_yield())
+#endif
+#endif
+
+/* Passes a moment between two looks at something that somebody else is about to change: pauses
+   first, then lends the CPU. False: that was enough, sleep instead. */
+static bool wpool__spin(unsigned *round) {
+    const unsigned spins = WPOOL_SPINS, enough = spins + WPOOL_YIELDS;
+    if (*round >= enough) return false;
+    if ((*round)++ < spins) {
+        WPOOL_PAUSE();
+    } else {
+        WPOOL_YIELD();
+    }
+    return true;
+}
+
+/* The same where there is nothing to sleep on, because the other is between two instructions. */
+static void wpool__spin_on(unsigned *round) {
+    if (!wpool__spin(round)) WPOOL_YIELD();
+}
+
+/* A lock for what is rare (a table grows, a reader moves results). The word: 0 free, 1 taken,
+   2 taken and somebody may sleep; legal to be 2 with no sleeper, illegal to be 1 with one.
+   (Drepper, Futexes Are Tricky, 2011, mutex 2.) */
+typedef struct wpool__lock {
+    WPOOL_ATOMIC(uint32_t) word;
+} wpool__lock;
+
+static bool wpool__lock_try(wpool__lock *lock) {
+    uint32_t free = 0;
+    /* [L1] acquires what the last holder left */
+    return wpool__cas_acquire(&lock->word, &free, 1);
+}
+
+static bool wpool__lock_is_free(wpool__lock *lock) {
+    return wpool__load_seq_cst(&lock->word) ==
+           0; /* [E1] a waiter's look after it announced itself */
+}
+
+static void wpool__lock_take(wpool__lot *lot, wpool__lock *lock) {
+    if (wpool__lock_try(lock)) return;
+    /* [L1] as in try */
+    while (wpool__exchange_acquire(&lock->word, 2) != 0)
+        WPOOL_PARK(lot, &lock->word, 2, WPOOL__NEVER);
+}
+
+static void wpool__lock_release(wpool__lot *lot, wpool__lock *lock) {
+    /* [L1] hands over to the next try or take; [E1] and before the driver's look for waiters */
+    if (wpool__exchange_seq_cst(&lock->word, 0) == 2) WPOOL_UNPARK(lot, &lock->word, 1);
+}
+
+/* Threads sleep until a condition that others make true:
+       to wait:  epoch = announce(e); if the condition holds, done; sleep(e, epoch); again
+       to wake:  make the condition true; notify(e, how many)
+   waiters counts announcements that nobody has answered. A notifier answers by taking some out of
+   the count; nobody else lowers it, so it may be too high (one futile wake), never too low. */
+typedef struct wpool__event {
+    WPOOL_ATOMIC(uint32_t) epoch; /* changed by each notify: who saw the old one does not sleep */
+    WPOOL_ATOMIC(uint32_t) waiters;
+} wpool__event;
+
+static uint32_t wpool__event_announce(wpool__event *event) {
+    /* relaxed: if it is old, the sleep ends at once */
+    uint32_t epoch = wpool__load_relaxed(&event->epoch);
+    /* [E1] before the waiter's last look at the condition; the notifier reads it after its change
+       */
+    wpool__add_seq_cst(&event->waiters, 1);
+    return epoch;
+}
+
+static void wpool__event_sleep(wpool__lot *lot, wpool__event *event, uint32_t epoch,
+                               int64_t deadline) {
+    WPOOL_PARK(lot, &event->epoch, epoch, deadline);
+}
+
+static bool wpool__event_has_waiters(wpool__event *event) {
+    /* [E1] after the caller's change, which is sequentially consistent too */
+    return wpool__load_seq_cst(&event->waiters) != 0;
+}
+
+static void wpool__event_notify(wpool__lot *lot, wpool__event *event, uint32_t count) {
+    /* [E1] as in has_waiters */
+    uint32_t waiters = wpool__load_seq_cst(&event->waiters);
+    for (;;) {
+        if (waiters == 0) return;
+        uint32_t answered = count < waiters ? count : waiters;
+        /* relaxed: only the count itself */
+        if (wpool__cas_relaxed(&event->waiters, &waiters, waiters - answered)) break;
+    }
+    /* relaxed: the futex orders a change of the word with the comparison by the one going to sleep
+       */
+    wpool__add_relaxed(&event->epoch, 1);
+    WPOOL_UNPARK(lot, &event->epoch, count < INT32_MAX ? (int)count : INT32_MAX);
+}
+
+static void wpool__event_notify_all(wpool__lot *lot, wpool__event *event) {
+    wpool__event_notify(lot, event, UINT32_MAX);
+}
+
+/* ==== [memory] ===================================================================================
+   Arrays, zeroed, on a cache line of their own, from the pool's allocator or the default one. */
+
+#ifndef WPOOL_CALLOC
+#define WPOOL_CALLOC(size) calloc(1, size)
+#define WPOOL_FREE(ptr) free(ptr)
+#elif !defined(WPOOL_FREE)
+#error "wpool.h: define WPOOL_CALLOC and WPOOL_FREE together"
+#endif
+
+/* What stands right before an array. */
+typedef struct wpool__block {
+    void *start; /* of what the allocator gave */
+    size_t size;
+} wpool__block;
+
+/* count elements of size bytes; NULL: too large, or none left. allocator NULL: the default one. */
+static void *wpool__memory_alloc(const wpool_allocator *allocator, size_t count, size_t size) {
+    const size_t extra = sizeof(wpool__block) + WPOOL_CACHE_LINE;
+    if (size != 0 && count > (SIZE_MAX / 2 - extra) / size) return NULL;
+    size_t total = count * size + extra;
+    unsigned char *start =
+        allocator ? allocator->alloc(total, allocator->user) : WPOOL_CALLOC(total);
+    if (!start) return NULL;
+    if (allocator)
+        for (size_t i = 0; i < total; i++)
+            start[i] = 0;
+    size_t offset = extra - (uintptr_t)(start + extra) % WPOOL_CACHE_LINE;
+    unsigned char *array = start + offset;
+    wpool__block *block = (wpool__block *)(void *)(array - sizeof(wpool__block));
+    block->start = start;
+    block->size = total;
+    return array;
+}
+
+static void wpool__memory_free(const wpool_allocator *allocator, void *array) {
+    if (!array) return;
+    wpool__block *block = (wpool__block *)(void *)((unsigned char *)array - sizeof(wpool__block));
+    if (allocator) {
+        allocator->free(block->start, block->size, allocator->user);
+    } else {
+        WPOOL_FREE(block->start);
+    }
+}
+
+/* ==== [queue] ====================================================================================
+   A bounded ring of calls for many producers and many consumers. The base is Vyukov's bounded MPMC
+   queue (1024cores.net, 2010): a ticket number per slot says whether the slot has been filled for
+   this round. Two differences: a claim takes any number of tickets at once, and consumers never
+   write a slot. They read a batch of filled slots, then claim it with one compare-exchange on head;
+   if that fails, the copy is thrown away (as a thief does on a deque).
+
+   Invariants
+       1. tail and head never fall; head <= tail. Tickets [0, head) are taken, [head, tail) queued.
+       2. Slot t % size holds call t if and only if its ticket word is t + 1.
+       3. Who claims ticket t has shown that t < until, and until <= head + size: nobody reads the
+          slot's old call any more, or who still does will fail to claim it.
+       4. The top bit of tail closes the queue: no ticket is claimed afterwards. tail without it is
+          the number of calls ever accepted.
+   Progress: lock-free but for one gap. A producer suspended between claim and put hides the calls
+   behind its slot until it goes on. */
+
+#define WPOOL__GATE_CLOSED (UINT64_C(1) << 63)
+
+/* What a queue holds: a function to call with an argument and the context of who calls it. */
+typedef struct wpool__call {
+    wpool_fn fn;
+    void *arg;
+} wpool__call;
+
+typedef struct wpool__slot {
+    WPOOL_ATOMIC(uint64_t) ticket; /* 1 + that of the call below */
+    WPOOL_ATOMIC(wpool_fn) fn;
+    WPOOL_ATOMIC(void *) arg;
+} wpool__slot;
+
+typedef struct wpool__queue {
+    /* set once */
+    wpool__slot *slots;
+    uint64_t mask; /* size - 1, size a power of two */
+    const wpool_allocator *allocator;
+    /* written by producers */
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) tail;
+    /* written by consumers */
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) head;
+} wpool__queue;
+
+/* A queue with room for at least capacity calls. False: out of memory. */
+static bool wpool__queue_init(wpool__queue *queue, const wpool_allocator *allocator,
+                              size_t capacity) {
+    size_t size = 1;
+    while (size < capacity) {
+        if (size > SIZE_MAX / 2) return false;
+        size *= 2;
+    }
+    queue->slots = wpool__memory_alloc(allocator, size, sizeof *queue->slots);
+    queue->mask = size - 1;
+    queue->allocator = allocator;
+    return queue->slots != NULL;
+}
+
+static void wpool__queue_free(wpool__queue *queue) {
+    wpool__memory_free(queue->allocator, queue->slots);
+}
+
+/* Lets *count grow by up to `want` while it stays below until and the gate is open; *first is what
+   it was. Returns how much, 0 with *is_closed or not: nothing to be had. Any thread. Lock-free. */
+static size_t wpool__gate_claim(WPOOL_ATOMIC(uint64_t) * gate, uint64_t until, size_t want,
+                                uint64_t *first, bool *is_closed) {
+    /* relaxed: a stale value is too low, and then the exchange fails */
+    uint64_t now = wpool__load_relaxed(gate);
+    for (;;) {
+        *is_closed = (now & WPOOL__GATE_CLOSED) != 0;
+        if (*is_closed || now >= until) return 0;
+        uint64_t n = until - now < want ? until - now : want;
+        /* [I1] before the claimer's look at who sleeps; sleepers read the gate after they announced
+           */
+        if (wpool__cas_seq_cst(gate, &now, now + n)) {
+            *first = now;
+            return (size_t)n;
+        }
+    }
+}
+
+/* Closes for ever; false: it was closed. Any thread. */
+static bool wpool__gate_close(WPOOL_ATOMIC(uint64_t) * gate) {
+    /* [E1] before the closer's look for waiters */
+    return (wpool__or_seq_cst(gate, WPOOL__GATE_CLOSED) & WPOOL__GATE_CLOSED) == 0;
+}
+
+static uint64_t wpool__gate_count(WPOOL_ATOMIC(uint64_t) * gate) {
+    /* [I1] the sleeper's look after it announced itself; [E1] a waiter's */
+    return wpool__load_seq_cst(gate) & ~WPOOL__GATE_CLOSED;
+}
+
+static bool wpool__gate_is_closed(WPOOL_ATOMIC(uint64_t) * gate) {
+    /* [E1] a waiter's look after it announced itself */
+    return (wpool__load_seq_cst(gate) & WPOOL__GATE_CLOSED) != 0;
+}
+
+/* Fills the slot of a ticket that the caller has claimed. */
+static void wpool__queue_put(wpool__queue *queue, uint64_t ticket, wpool__call call) {
+    wpool__slot *slot = &queue->slots[ticket & queue->mask];
+    /* relaxed: published by the ticket below; a reader of the old call fails its claim */
+    wpool__store_relaxed(&slot->fn, call.fn);
+    wpool__store_relaxed(&slot->arg, call.arg);
+    /* [Q1] hands the call over to take */
+    wpool__store_release(&slot->ticket, ticket + 1);
+}
+
+/* At least the calls that were queued all the time (claimed, perhaps not yet put), perhaps more;
+   not 0: there was one. */
+static uint64_t wpool__queue_length(wpool__queue *queue) {
+    /* [Q2] head first, so that the tail read after it is not below it */
+    uint64_t head = wpool__load_acquire(&queue->head);
+    return wpool__gate_count(&queue->tail) - head;
+}
+
+/* Takes up to max calls, in order. 0: empty, or the next one is not put yet. Any thread. Lock-free.
+   */
+static size_t wpool__queue_take(wpool__queue *queue, wpool__call *calls, size_t max) {
+    /* relaxed: an old one finds no call of its round, or fails the exchange */
+    uint64_t head = wpool__load_relaxed(&queue->head);
+    for (;;) {
+        size_t n = 0;
+        for (; n < max; n++) {
+            wpool__slot *slot = &queue->slots[(head + n) & queue->mask];
+            /* [Q1] if it is this round's, the call is complete */
+            if (wpool__load_acquire(&slot->ticket) != head + n + 1) break;
+            /* relaxed: an overwritten call is never used, since head has moved then */
+            calls[n].fn = wpool__load_relaxed(&slot->fn);
+            calls[n].arg = wpool__load_relaxed(&slot->arg);
+        }
+        if (n == 0) {
+            /* relaxed: another consumer may have moved on; who still sees work comes again */
+            uint64_t now = wpool__load_relaxed(&queue->head);
+            if (now == head) return 0;
+            head = now;
+        } else if (wpool__cas_acq_rel(&queue->head, &head,
+                                      head + n)) { /* [Q2] the reads are done */
+            return n;
+        }
+    }
+}
+
+#if WPOOL_DEBUG
+/* Are the invariants kept? When nobody else touches the queue. */
+static bool wpool__queue_is_valid(wpool__queue *queue) {
+    uint64_t head = wpool__load_relaxed(&queue->head); /* relaxed, all: nobody else touches it */
+    uint64_t tail = wpool__load_relaxed(&queue->tail) & ~WPOOL__GATE_CLOSED;
+    if (head > tail || tail - head > queue->mask + 1) return false;
+    for (uint64_t t = head; t < tail; t++)
+        if (wpool__load_relaxed(&queue->slots[t & queue->mask].ticket) != t + 1) return false;
+    return true;
+}
+#endif
+
+/* ==== [deque] ====================================================================================
+   One per worker: the owner pushes and pops at the bottom, thieves steal at the top. Chase and Lev
+   (SPAA 2005) in the C11 form of Le, Pop, Cohen and Zappa Nardelli (PPoPP 2013), with sequentially
+   consistent accesses to top and bottom in place of its fences: pop and push publish bottom so.
+
+   The cost of that is the owner's full fence in each pop. So what it forks is private at first, an
+   idea of Lace (van Dijk and van de Pol, 2014): thieves take freely what is open, and the owner
+   opens more when it is asked to; if it computes and does not, a thief makes a heavy fence and
+   takes the topmost private call.
+
+       top <= ... open calls ... < open <= ... private calls ... < bottom
+
+   Invariants
+       1. The calls are those at [top, bottom); top never falls.
+       2. Only the owner writes bottom, open, the cells and the array; whoever moves top from t to
+          t + 1 owns call t, and nobody else does. (The owner moves it further when there is none.)
+       3. pop takes call b without a compare-exchange only if it saw top < b after it had lowered
+          bottom to b: then no thief that comes later looks at b. Or if it saw guard <= b then:
+          a thief that comes for b raises guard first, makes a heavy fence, and looks at bottom.
+       4. top <= guard and open <= guard, since guard is raised before them.
+       5. Slot t gets another round's call only when top > t: a thief that read it late fails its
+          claim.
+       6. There is room for one more call, to be forked.
+   Progress: steal lock-free, push and pop as well: they wait for nobody, but try again to raise
+   guard as often as a thief does so meanwhile. */
+
+typedef struct wpool__array {
+    struct wpool__array *smaller; /* the one before: a slow thief may still read it */
+    int64_t size;                 /* a power of two */
+    wpool__cell cells[];
+} wpool__array;
+
+typedef struct wpool__deque {
+    const wpool_allocator *allocator;
+    /* written by the owner */
+    WPOOL_ATOMIC(wpool__array *) array;
+    _Alignas(WPOOL_CACHE_LINE) wpool__forks forks; /* guard and limit by thieves as well */
+    WPOOL_ATOMIC(int64_t) open;
+    /* written by thieves, and by the owner for the last call */
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(int64_t) top;
+} wpool__deque;
+
+#ifndef WPOOL_HEAVY_FENCE
+#define WPOOL_HEAVY_FENCE() ((void)0) /* never called: all is open */
+#endif
+#define WPOOL__ALL_OPEN INT64_MAX /* guard and open: there is no private part */
+
+static wpool__array *wpool__deque_array(const wpool_allocator *allocator, int64_t size,
+                                        wpool__array *smaller) {
+    size_t cells = ((size_t)size * sizeof(wpool__cell)) + sizeof(wpool__array);
+    wpool__array *array = wpool__memory_alloc(allocator, 1, cells);
+    if (array) *array = (wpool__array){smaller, size};
+    return array;
+}
+
+static void wpool__deque_use(wpool__deque *deque, wpool__array *array) {
+    deque->forks.cells = array->cells;
+    deque->forks.mask = array->size - 1;
+    /* [D4] hands the copied cells over to thieves */
+    wpool__store_release(&deque->array, array);
+}
+
+/* has_private: heavy fences are to be had. False: out of memory. */
+static bool wpool__deque_init(wpool__deque *deque, const wpool_allocator *allocator,
+                              bool has_private) {
+    wpool__array *array = wpool__deque_array(allocator, WPOOL_DEQUE_SIZE, NULL);
+    if (!array) return false;
+    deque->allocator = allocator;
+    wpool__deque_use(deque, array);
+    if (has_private) return true;
+    wpool__store_relaxed(&deque->forks.guard, WPOOL__ALL_OPEN); /* relaxed: no other thread yet */
+    wpool__store_relaxed(&deque->open, WPOOL__ALL_OPEN);
+    return true;
+}
+
+static void wpool__deque_free(wpool__deque *deque) {
+    wpool__array *array =
+        wpool__load_relaxed(&deque->array); /* relaxed: no other thread any more */
+    while (array) {
+        wpool__array *smaller = array->smaller;
+        wpool__memory_free(deque->allocator, array);
+        array = smaller;
+    }
+}
+
+/* relaxed, both: ordered by bottom (push to steal) or by the owner being one thread (push to pop)
+   */
+static wpool__call wpool__cell_read(wpool__cell *cells, int64_t mask, int64_t i) {
+    wpool__cell *cell = &cells[i & mask];
+    return (wpool__call){wpool__load_relaxed(&cell->fn), wpool__load_relaxed(&cell->arg)};
+}
+
+static void wpool__cell_write(wpool__cell *cells, int64_t mask, int64_t i, wpool__call call) {
+    wpool__cell *cell = &cells[i & mask];
+    wpool__store_relaxed(&cell->fn, call.fn); /* relaxed: see read */
+    wpool__store_relaxed(&cell->arg, call.arg);
+}
+
+/* Calls in it, at least those that were there all the time. Any thread. */
+static int64_t wpool__deque_length(wpool__deque *deque) {
+    /* relaxed: top only rises, so an old one makes it longer */
+    int64_t top = wpool__load_relaxed(&deque->top);
+    /* [D1] as steal does; [I1] the sleeper's look after it announced itself */
+    int64_t length = wpool__load_seq_cst(&deque->forks.bottom) - top;
+    return length > 0 ? length : 0;
+}
+
+/* Makes room for n more calls, and one. False: out of memory, nothing changed. Owner only. */
+static bool wpool__deque_reserve(wpool__deque *deque, int64_t n) {
+    wpool__forks *forks = &deque->forks;
+    int64_t bottom = wpool__load_relaxed(&forks->bottom); /* relaxed: only the owner writes it */
+    /* [D2] the thieves have read what is below top: its cells may be written */
+    int64_t top = wpool__load_acquire(&deque->top);
+    int64_t size = forks->mask + 1;
+    if (bottom - top + n < size) return true;
+    while (bottom - top + n >= size) {
+        if (size > INT64_MAX / 4 || (uint64_t)size > SIZE_MAX / 4 / sizeof(wpool__cell))
+            return false;
+        size *= 2;
+    }
+    wpool__array *old = wpool__load_relaxed(&deque->array); /* relaxed: only the owner writes it */
+    wpool__array *larger = wpool__deque_array(deque->allocator, size, old);
+    if (!larger) return false;
+    for (int64_t i = top; i < bottom; i++)
+        wpool__cell_write(larger->cells, size - 1, i,
+                          wpool__cell_read(forks->cells, forks->mask, i));
+    wpool__deque_use(deque, larger);
+    return true;
+}
+
+/* From now on the owner looks at top before it takes a call below `guard`. By the owner, or with a
+   heavy fence after it. */
+static void wpool__deque_raise_guard(wpool__deque *deque, int64_t guard) {
+    /* relaxed, both: the fence. An exchange, for it must not fall */
+    int64_t seen = wpool__load_relaxed(&deque->forks.guard);
+    while (seen < guard && !wpool__cas_relaxed(&deque->forks.guard, &seen, guard)) {
+    }
+}
+
+/* Opens the calls below `open` to thieves. Owner only. */
+static void wpool__deque_open(wpool__deque *deque, int64_t open) {
+    /* relaxed: only the owner writes it */
+    if (open <= wpool__load_relaxed(&deque->open)) return;
+    wpool__deque_raise_guard(deque, open);
+    /* [D5] a thief that sees it sees all of bottom that the owner wrote without looking at top */
+    wpool__store_release(&deque->open, open);
+}
+
+static void wpool__deque_open_half(wpool__deque *deque) {
+    int64_t top = wpool__load_acquire(&deque->top); /* [D2] as in reserve */
+    /* relaxed: only the owner writes it */
+    int64_t bottom = wpool__load_relaxed(&deque->forks.bottom);
+    wpool__deque_open(deque, top + (bottom - top + 1) / 2);
+}
+
+static void wpool__deque_open_all(wpool__deque *deque) {
+    /* relaxed: only the owner writes it */
+    wpool__deque_open(deque, wpool__load_relaxed(&deque->forks.bottom));
+}
+
+/* Pushes n calls, the last one to be popped first; the caller has reserved room. Owner only. */
+static void wpool__deque_push(wpool__deque *deque, const wpool__call *calls, int64_t n) {
+    wpool__forks *forks = &deque->forks;
+    int64_t bottom = wpool__load_relaxed(&forks->bottom); /* relaxed: only the owner writes it */
+    for (int64_t i = 0; i < n; i++)
+        wpool__cell_write(forks->cells, forks->mask, bottom + i, calls[i]);
+    wpool__deque_open(deque, bottom + n);
+    /* [D1] hands the calls over to thieves; [I1] before the owner's look at who sleeps */
+    wpool__store_seq_cst(&forks->bottom, bottom + n);
+}
+
+/* The deque is empty and ends at bottom: goes on above guard, where calls are private. */
+static void wpool__deque_renew(wpool__deque *deque, int64_t bottom) {
+    /* relaxed: the owner raised it, or a thief to bottom at most */
+    int64_t guard = wpool__load_relaxed(&deque->forks.guard);
+    if (guard > bottom && guard != WPOOL__ALL_OPEN) {
+        bottom = guard;
+        wpool__store_relaxed(&deque->top, bottom); /* relaxed: bottom publishes it */
+    }
+    wpool__store_release(&deque->forks.bottom, bottom); /* [D1] [D3] */
+}
+
+/* pop, having lowered bottom to an open call. False: a thief has it. */
+static bool wpool__deque_pop_open(wpool__deque *deque, int64_t bottom) {
+    /* [D3] before the look at top; a thief reads top before bottom */
+    wpool__store_seq_cst(&deque->forks.bottom, bottom);
+    int64_t top = wpool__load_seq_cst(&deque->top); /* [D3] */
+    if (top < bottom) return true;
+    /* [D2] the last one: compete with thieves */
+    bool got = top == bottom && wpool__cas_seq_cst(&deque->top, &top, top + 1);
+    wpool__deque_renew(deque, bottom + 1);
+    return got;
+}
+
+/* Takes the newest call. False: none was there, *call is as it was. Owner only. */
+static bool wpool__deque_pop(wpool__deque *deque, wpool__call *call) {
+    wpool__forks *forks = &deque->forks;
+    int64_t bottom = wpool__load_relaxed(&forks->bottom) - 1; /* relaxed: the owner's */
+    /* relaxed: top only rises, so if it says empty, it is; otherwise it is read again */
+    if (bottom < wpool__load_relaxed(&deque->top)) return false;
+    wpool__call newest = wpool__cell_read(forks->cells, forks->mask, bottom);
+    /* relaxed: it only rises, so what is open stays so; else it is read again */
+    bool is_private =
+        bottom >= wpool__load_relaxed(&forks->guard) && wpool__fork_lower(forks, bottom);
+    if (!is_private && !wpool__deque_pop_open(deque, bottom)) return false;
+    *call = newest;
+    return true;
+}
+
+/* The topmost call is private, at `top`. Asks the owner to open it; after a moment, makes sure that
+   the owner looks at top before it takes it: true. False: things have changed. Any thief. */
+static bool wpool__deque_force(wpool__deque *deque, int64_t top) {
+    wpool__store_seq_cst(&deque->forks.limit, 0); /* [D6] asks */
+    for (unsigned i = WPOOL_PATIENCE; i > 0; i--) {
+        WPOOL_PAUSE();
+        /* relaxed, both: the thief looks again */
+        if (wpool__load_relaxed(&deque->open) > top) return false;
+        if (wpool__load_relaxed(&deque->forks.bottom) <= top) return false;
+    }
+    wpool__deque_raise_guard(deque, top + 1);
+    WPOOL_HEAVY_FENCE(); /* [D5] between the looks at top and bottom, and after guard was raised */
+    return true;
+}
+
+/* Is there an oldest call, and does pick like it? Any thread. */
+static bool wpool__deque_has(wpool__deque *deque, bool (*pick)(wpool__call)) {
+    int64_t top = wpool__load_seq_cst(&deque->top);                     /* [D1] [D3] as in steal */
+    if (top >= wpool__load_seq_cst(&deque->forks.bottom)) return false; /* [D1] */
+    wpool__array *array = wpool__load_acquire(&deque->array);           /* [D4] */
+    return pick(wpool__cell_read(array->cells, array->size - 1, top));
+}
+
+/* Sets how far forks may go without a look around. Owner only. */
+static void wpool__deque_set_limit(wpool__deque *deque) {
+    /* relaxed: only the owner writes it */
+    bool has_private = wpool__load_relaxed(&deque->open) != WPOOL__ALL_OPEN;
+    int64_t top = wpool__load_acquire(&deque->top); /* [D2] as in reserve */
+    /* [D6] before the owner's look at who sleeps or asks */
+    wpool__store_seq_cst(&deque->forks.limit, has_private ? top + deque->forks.mask : 0);
+}
+
+/* Takes the oldest call, if pick (NULL: any) likes it. False: not so, or none was there; *call is
+   as it was. Any thread. */
+static bool wpool__deque_steal(wpool__deque *deque, wpool__call *call, bool (*pick)(wpool__call)) {
+    for (;;) {
+        int64_t top = wpool__load_seq_cst(&deque->top); /* [D3] before bottom */
+        /* relaxed: a look that comes too early; who is about to sleep looks at length */
+        if (top >= wpool__load_relaxed(&deque->forks.bottom)) return false;
+        /* [D5] what the owner did before it opened this */
+        if (top >= wpool__load_acquire(&deque->open) && !wpool__deque_force(deque, top)) continue;
+        /* [D3] [D1] the calls below are complete */
+        int64_t bottom = wpool__load_seq_cst(&deque->forks.bottom);
+        if (top >= bottom) return false;
+        /* [D4] an array that has the cells as they were when bottom was written, or a later one */
+        wpool__array *array = wpool__load_acquire(&deque->array);
+        wpool__call oldest = wpool__cell_read(array->cells, array->size - 1, top);
+        if (pick && !pick(oldest)) return false;
+        /* [D2] the read is done before top says so; [D3] orders it with the owner's pop */
+        if (wpool__cas_seq_cst(&deque->top, &top, top + 1)) {
+            *call = oldest;
+            return true;
+        }
+    }
+}
+
+/* ==== [idle] =====================================================================================
+   Who sleeps, and whom to wake. The sleepers form a stack (Treiber, 1986), so the last to sleep is
+   the first to be woken: its cache is warm. At most one worker is searching: it has no work, is
+   awake and will look everywhere. While there is one, nobody needs to be woken for new work.
+
+       A worker without work: becomes the searcher if there is none, looks everywhere, then enters
+       (one step: not the searcher, on the stack), looks everywhere *once more*, and if it sees work
+       wakes the top of the stack, perhaps itself; then sleeps until it is woken.
+       A searcher that found work stops searching, looks *once more*, and wakes the next one if
+       there is more and somebody sleeps.
+       Who made work (a gate's claim, a deque's push) looks at the word afterwards, and wakes one
+       if somebody sleeps and nobody searches; the woken one is the searcher.
+
+   So either the maker of work sees the sleeper, or the sleeper sees the work: both write, then
+   read, sequentially consistent [I1]; and a searcher that the maker relied on looks after it has
+   ceased to be one. The word:
+       bits 0-15   top of the stack: index + 1, 0: nobody sleeps
+       bits 16-30  how many sleep
+       bit 31      somebody is searching. Legal to be set while the searcher is between two looks;
+                   illegal to stay set when it runs a job or sleeps
+       bits 32-63  changed by each push and pop, against ABA */
+
+#define WPOOL__IDLE_SEARCHING (UINT64_C(1) << 31)
+#define WPOOL__IDLE_ONE (UINT64_C(1) << 16)
+#define WPOOL__IDLE_TAG (UINT64_C(1) << 32)
+
+typedef struct wpool__sleeper {
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint32_t) woken; /* 0: sleep; else a wpool__wake */
+    WPOOL_ATOMIC(uint32_t)
+    below; /* index + 1 of the one under it in the stack */
+} wpool__sleeper;
+
+typedef enum wpool__wake { WPOOL__WAKE_NOT, WPOOL__WAKE_SEARCH, WPOOL__WAKE_LOOK } wpool__wake;
+
+typedef struct wpool__idle {
+    wpool__sleeper *sleepers; /* by worker index */
+    wpool__lot *lot;
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) word;
+} wpool__idle;
+
+static unsigned wpool__idle_top(uint64_t word) { return (unsigned)(word & 0xFFFF); }
+static unsigned wpool__idle_count(uint64_t word) { return (unsigned)(word >> 16) & 0x7FFF; }
+
+static uint64_t wpool__idle_word(wpool__idle *idle) {
+    /* [I1] after the caller made work; [W3] after all that those did who entered before */
+    return wpool__load_seq_cst(&idle->word);
+}
+
+/* Is it for the maker of work to wake somebody? */
+static bool wpool__idle_wants_waking(uint64_t word) {
+    return wpool__idle_top(word) != 0 && (word & WPOOL__IDLE_SEARCHING) == 0;
+}
+
+/* Takes the top off the stack and wakes it. False: nobody sleeps, or somebody searches already and
+   that suffices (WPOOL__WAKE_SEARCH). Any thread. Lock-free. */
+static bool wpool__idle_wake_top(wpool__idle *idle, wpool__wake how) {
+    uint64_t word = wpool__idle_word(idle), next;
+    wpool__sleeper *sleeper;
+    do {
+        if (how == WPOOL__WAKE_SEARCH && !wpool__idle_wants_waking(word)) return false;
+        if (wpool__idle_top(word) == 0) return false;
+        sleeper = &idle->sleepers[wpool__idle_top(word) - 1];
+        uint64_t below =
+            wpool__load_relaxed(&sleeper->below); /* relaxed: old ones fail the exchange */
+        next = ((word & ~UINT64_C(0xFFFF)) | below) - WPOOL__IDLE_ONE + WPOOL__IDLE_TAG;
+        if (how == WPOOL__WAKE_SEARCH) next |= WPOOL__IDLE_SEARCHING;
+        /* [I2] the sleeper is this thread's to wake */
+    } while (!wpool__cas_seq_cst(&idle->word, &word, next));
+    /* [I3] what the waker did is seen by the woken */
+    wpool__store_release(&sleeper->woken, (uint32_t)how);
+    WPOOL_UNPARK(idle->lot, &sleeper->woken, 1);
+    return true;
+}
+
+/* Work was made: wakes one worker if that is needed. Any thread; one load if it is not. */
+static void wpool__idle_wake(wpool__idle *idle) { wpool__idle_wake_top(idle, WPOOL__WAKE_SEARCH); }
+
+/* Something else changed that everybody must see. */
+static void wpool__idle_wake_all(wpool__idle *idle) {
+    while (wpool__idle_wake_top(idle, WPOOL__WAKE_LOOK)) {
+    }
+}
+
+#ifndef WPOOL_NO_THREADS
+/* Becomes the searcher. False: there is one. */
+static bool wpool__idle_search(wpool__idle *idle) {
+    /* relaxed: a later stop or enter by this worker is what others rely on; this is its begin */
+    return (wpool__or_relaxed(&idle->word, WPOOL__IDLE_SEARCHING) & WPOOL__IDLE_SEARCHING) == 0;
+}
+
+/* Ceases to be the searcher, having found work; the caller looks for more afterwards. */
+static void wpool__idle_stop_search(wpool__idle *idle) {
+    /* [I1] before the caller's look */
+    wpool__and_seq_cst(&idle->word, ~WPOOL__IDLE_SEARCHING);
+}
+
+/* Puts the worker on the stack, from where it can be woken; the caller looks for work afterwards.
+   */
+static void wpool__idle_enter(wpool__idle *idle, unsigned index, bool is_searching) {
+    wpool__sleeper *sleeper = &idle->sleepers[index];
+    uint64_t word = wpool__load_relaxed(&idle->word); /* relaxed: the exchange below checks it */
+    uint64_t next;
+    wpool__store_relaxed(&sleeper->woken, WPOOL__WAKE_NOT); /* relaxed: published by the exchange */
+    do {
+        wpool__store_relaxed(&sleeper->below, wpool__idle_top(word)); /* relaxed: the same */
+        next = ((word & ~UINT64_C(0xFFFF)) | (index + 1u)) + WPOOL__IDLE_ONE + WPOOL__IDLE_TAG;
+        if (is_searching) next &= ~WPOOL__IDLE_SEARCHING;
+        /* [I1] before the caller's look for work; [I2] publishes below; [W3] and the worker's
+           counts */
+    } while (!wpool__cas_seq_cst(&idle->word, &word, next));
+}
+
+/* Sleeps, after enter, until woken; true: as the searcher. */
+static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
+    WPOOL_ATOMIC(uint32_t) *woken = &idle->sleepers[index].woken;
+    for (;;) {
+        uint32_t how = wpool__load_acquire(woken); /* [I3] */
+        if (how != WPOOL__WAKE_NOT) return how == WPOOL__WAKE_SEARCH;
+        WPOOL_PARK(idle->lot, woken, WPOOL__WAKE_NOT, WPOOL__NEVER);
+    }
+}
+#endif
+
+/* ==== [job] ======================================================================================
+   Records of jobs. A job's state word: bits 0-7 a wpool_state, bit 8 somebody sleeps on the word
+   (legal to be set with no sleeper, illegal to be clear with one).
+
+   Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
+   its generation, which changes when the record is given back. The hold word of a record:
+       bits 32-63  generation
+       bit 31      owned: the result has not been delivered and nobody let go of the id
+       bits 0-30   references: the queue's (until finished), then the results list's; and one for
+                   each thread that looks at it now
+   The record is given back when bits 0-31 become 0. A record whose generations are used up is
+   never reused, so an id is never given twice. The first generation is random for each pool, so an
+   id of another pool is as good as never taken for one of this pool (1 in 2^32). */
+
+#define WPOOL__JOB_SLEPT_ON UINT32_C(0x100)
+#define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
+#define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
+#define WPOOL__CHUNKS 26u
+
+typedef struct wpool__record {
+    wpool_job job; /* first: a job with an id is the start of its record */
+    WPOOL_ATOMIC(uint64_t) hold;
+    WPOOL_ATOMIC(uint32_t) next_free; /* index + 1, while in the free stack */
+    uint32_t index;
+    bool has_asker; /* somebody was given the id */
+    bool is_listed; /* these three: the results room's */
+    struct wpool__record *next, *previous;
+} wpool__record;
+
+typedef struct wpool__table {
+    const wpool_allocator *allocator;
+    wpool__lot *lot;
+    uint32_t first_generation;
+    wpool__lock growing;
+    WPOOL_ATOMIC(wpool__record *) chunks[WPOOL__CHUNKS];
+    unsigned chunk_count; /* under growing */
+    _Alignas(WPOOL_CACHE_LINE)
+        WPOOL_ATOMIC(uint64_t) free; /* stack: change count, index + 1 of top */
+} wpool__table;
+
+static wpool_state wpool__job_state_of(const wpool_job *job) {
+    /* [J1] if it is final, the result is complete; if running, thread is set. [E1] a waiter's look
+       */
+    return (wpool_state)(wpool__load_seq_cst((WPOOL_ATOMIC(uint32_t) *)&job->state) & 0xFF);
+}
+
+static bool wpool__job_is_finished(const wpool_job *job) {
+    return wpool__job_state_of(job) >= WPOOL_STATE_SUCCEEDED;
+}
+
+/* What a wait for a job in this state answers; WPOOL_EMPTY: go on waiting. */
+static wpool_status wpool__job_wait_status(const wpool_job *job, wpool_state state,
+                                           const void *thread) {
+    if (state >= WPOOL_STATE_SUCCEEDED) return WPOOL_OK;
+    if (state == WPOOL_STATE_UNKNOWN) return WPOOL_UNKNOWN; /* it was not accepted after all */
+    bool is_below = state == WPOOL_STATE_RUNNING && job->thread == thread;
+    return is_below ? WPOOL_DEADLOCK : WPOOL_EMPTY;
+}
+
+/* A caller-owned job that is in no pool becomes this submitter's; *before is its state. False: it
+   is in one, or another submitter was first. */
+static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
+    uint32_t state = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    *before = (wpool_state)(state & 0xFF);
+    if (*before != WPOOL_STATE_UNKNOWN && *before < WPOOL_STATE_SUCCEEDED) return false;
+    /* [J1] its last run is complete. Delayed: neither in a queue nor finished */
+    return wpool__cas_acq_rel(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
+}
+
+/* From waiting to running, keeping the sleepers' bit. Runner only. */
+static void wpool__job_set_running(wpool_job *job) {
+    uint32_t old = WPOOL_STATE_WAITING; /* or with the bit, as the exchange will say */
+    /* [J1] hands over thread to those who see it running */
+    while (!wpool__cas_acq_rel(&job->state, &old,
+                               (old & WPOOL__JOB_SLEPT_ON) | (uint32_t)WPOOL_STATE_RUNNING)) {
+    }
+}
+
+/* To another state, waking who sleeps on it. A final one is the last touch of the job: the address
+   may be dead when the wake-up is sent, which then wakes nobody or somebody who looks again. Runner
+   or submitter only. */
+static void wpool__job_publish(wpool__lot *lot, wpool_job *job, wpool_state state) {
+    /* [J1] hands over the result; [E1] before the look for waiting callers of an inline pool */
+    if (wpool__exchange_seq_cst(&job->state, (uint32_t)state) & WPOOL__JOB_SLEPT_ON)
+        WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+}
+
+/* Announces a sleeper on the job; *slept_on is what the state is then. False: there is nothing to
+   sleep for, or the state changed. */
+static bool wpool__job_announce(wpool_job *job, uint32_t *slept_on) {
+    /* relaxed: the caller looks again before it uses anything */
+    uint32_t seen = wpool__load_relaxed(&job->state);
+    uint32_t state = seen & 0xFF;
+    if (state >= WPOOL_STATE_SUCCEEDED || state == WPOOL_STATE_UNKNOWN) return false;
+    *slept_on = seen | WPOOL__JOB_SLEPT_ON;
+    /* relaxed: publish reads the bit from the same word */
+    return seen == *slept_on || wpool__cas_relaxed(&job->state, &seen, *slept_on);
+}
+
+/* Sleeps until the job has finished, time is out, or for no reason. */
+static void wpool__job_sleep(wpool__lot *lot, wpool_job *job, int64_t deadline) {
+    uint32_t slept_on;
+    if (wpool__job_announce(job, &slept_on)) WPOOL_PARK(lot, &job->state, slept_on, deadline);
+}
+
+/* Lets those who sleep on the job look around. */
+static void wpool__job_stir(wpool__lot *lot, wpool_job *job) {
+    /* [D6] the sleeper set it before it looked for something to steal */
+    if ((wpool__load_seq_cst(&job->state) & WPOOL__JOB_SLEPT_ON) == 0) return;
+    /* [D6] whoever is about to sleep finds the state changed */
+    wpool__and_seq_cst(&job->state, ~WPOOL__JOB_SLEPT_ON);
+    WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+}
+
+/* Between two looks at the clock, perhaps on processors that are not quite in step. */
+static int64_t wpool__job_span(int64_t from, int64_t to) { return to > from ? to - from : 0; }
+
+static void wpool__job_describe(const wpool_job *job, wpool_state state, wpool_result *result) {
+    *result = (wpool_result){
+        .id = job->id,
+        .name = job->name,
+        .arg = job->arg,
+        .data = job->data,
+        .error = job->error,
+        .state = state,
+        .attempts = job->attempts,
+        .worker = job->ran_by,
+        .waited_ns =
+            wpool__job_span(job->accepted_ns, job->attempts ? job->started_ns : job->finished_ns),
+        .ran_ns = job->attempts ? wpool__job_span(job->started_ns, job->finished_ns) : 0,
+    };
+}
+
+/* The record at a place, NULL if there is none yet. */
+static wpool__record *wpool__table_at(wpool__table *table, uint32_t index) {
+    unsigned chunk = 0;
+    while (chunk < WPOOL__CHUNKS && (index / (uint32_t)WPOOL_RECORDS + 1) >> (chunk + 1))
+        chunk++;
+    if (chunk >= WPOOL__CHUNKS) return NULL;
+    /* [J2] the records in it are made */
+    wpool__record *records = wpool__load_acquire(&table->chunks[chunk]);
+    return records ? &records[index - (uint32_t)WPOOL_RECORDS * ((1u << chunk) - 1)] : NULL;
+}
+
+/* Puts the records first..last, linked already, onto the free stack. */
+static void wpool__table_release(wpool__table *table, wpool__record *first, wpool__record *last) {
+    uint64_t word = wpool__load_relaxed(&table->free), next; /* relaxed: the exchange checks it */
+    do {
+        wpool__store_relaxed(&last->next_free,
+                             (uint32_t)word); /* relaxed: published by the exchange */
+        next = ((word >> 32) + 1) << 32 | (first->index + 1);
+        /* [J3] hands the records over to who takes them */
+    } while (!wpool__cas_acq_rel(&table->free, &word, next));
+}
+
+/* Adds a chunk if there is still no free record. False: out of memory, or out of ids. */
+static bool wpool__table_grow(wpool__table *table) {
+    bool ok = true;
+    wpool__lock_take(table->lot, &table->growing);
+    if ((uint32_t)wpool__load_relaxed(&table->free) == 0) { /* relaxed: only whether to grow */
+        unsigned chunk = table->chunk_count;
+        uint32_t count = (uint32_t)WPOOL_RECORDS << chunk;
+        uint32_t base = (uint32_t)WPOOL_RECORDS * ((1u << chunk) - 1);
+        wpool__record *records = NULL;
+        if (chunk < WPOOL__CHUNKS)
+            records = wpool__memory_alloc(table->allocator, count, sizeof *records);
+        ok = records != NULL;
+        for (uint32_t i = 0; ok && i < count; i++) {
+            records[i].index = base + i; /* relaxed, both: published by the chunk's pointer */
+            wpool__store_relaxed(&records[i].hold, (uint64_t)table->first_generation << 32);
+            wpool__store_relaxed(&records[i].next_free, base + i + 2);
+        }
+        if (ok) {
+            table->chunk_count++;
+            /* [J2] hands the records over to those who look up an id */
+            wpool__store_release(&table->chunks[chunk], records);
+            wpool__table_release(table, records, &records[count - 1]);
+        }
+    }
+    wpool__lock_release(table->lot, &table->growing);
+    return ok;
+}
+
+/* A record with a fresh id, owned, with one reference. NULL: out of memory. */
+static wpool__record *wpool__table_new(wpool__table *table) {
+    wpool__record *record;
+    do {
+        uint64_t word = wpool__load_acquire(&table->free); /* [J3] the top's next_free */
+        for (record = NULL; !record && (uint32_t)word;) {
+            record = wpool__table_at(table, (uint32_t)word - 1);
+            /* relaxed: if it is old, the change count makes the exchange fail */
+            uint32_t below = wpool__load_relaxed(&record->next_free);
+            /* [J3] the record is this thread's */
+            if (!wpool__cas_acq_rel(&table->free, &word, ((word >> 32) + 1) << 32 | below))
+                record = NULL;
+        }
+        if (!record && !wpool__table_grow(table)) return NULL;
+    } while (!record);
+    /* relaxed: nobody has the id yet, so nobody else changes the word */
+    uint64_t hold = wpool__load_relaxed(&record->hold);
+    record->job.id = (hold & ~WPOOL__HOLD_MASK) | (record->index + 1);
+    /* [J4] whoever pins the record sees it as it is now */
+    wpool__store_release(&record->hold, hold | WPOOL__HOLD_OWNED | 1);
+    return record;
+}
+
+/* Lets go of a reference; the last one, if nobody owns the result, gives the record back. */
+static void wpool__table_drop(wpool__table *table, wpool__record *record) {
+    /* [J4] what this thread did with the record is done before somebody reuses it */
+    uint64_t hold = wpool__sub_acq_rel(&record->hold, 1) - 1;
+    if (hold & WPOOL__HOLD_MASK) return;
+    uint32_t generation = (uint32_t)(hold >> 32) + 1;
+    if (generation == table->first_generation) return; /* used up: never again */
+    /* relaxed: published by the free stack; a pin with an old id compares the generation */
+    wpool__store_relaxed(&record->hold, (uint64_t)generation << 32);
+    wpool__table_release(table, record, record);
+}
+
+/* The record of an id, with a reference more; NULL: stale or foreign. */
+static wpool__record *wpool__table_pin(wpool__table *table, wpool_id id) {
+    wpool__record *record = (uint32_t)id ? wpool__table_at(table, (uint32_t)id - 1) : NULL;
+    if (!record) return NULL;
+    uint64_t hold = wpool__load_relaxed(&record->hold); /* relaxed: the exchange checks it */
+    for (;;) {
+        if ((hold ^ id) >> 32 || (hold & WPOOL__HOLD_MASK) == 0) return NULL;
+        /* [J4] the record as it was made or last dropped */
+        if (wpool__cas_acq_rel(&record->hold, &hold, hold + 1)) return record;
+    }
+}
+
+static bool wpool__record_is_owned(wpool__record *record) {
+    return (wpool__load_relaxed(&record->hold) & WPOOL__HOLD_OWNED) != 0; /* relaxed: a hint */
+}
+
+/* Takes the right to deliver the result (or to let go of it). False: somebody else has. The caller
+   holds a reference. */
+static bool wpool__record_claim(wpool__record *record) {
+    /* [J4] seq_cst for want of a weaker and; orders nothing that the reference does not */
+    return (wpool__and_seq_cst(&record->hold, ~WPOOL__HOLD_OWNED) & WPOOL__HOLD_OWNED) != 0;
+}
+
+static void wpool__table_free(wpool__table *table) {
+    for (unsigned i = 0; i < WPOOL__CHUNKS; i++) /* relaxed: no other thread any more */
+        wpool__memory_free(table->allocator, wpool__load_relaxed(&table->chunks[i]));
+}
+
+/* ==== [results] ==================================================================================
+   Finished records waiting for a reader. Who finishes a job pushes its record onto the inbox, a
+   stack with one compare-exchange (Treiber, 1986), and never waits or needs memory: the record
+   carries the link. Readers, under a lock among themselves, move the whole inbox to the end of the
+   list in order of completion and take from its front. The list holds one reference per record.
+   Progress: push lock-free; take blocking among readers, for a few instructions. */
+
+typedef struct wpool__results {
+    wpool__table *table;
+    wpool__lot *lot;
+    wpool__event event; /* readers sleep here */
+    WPOOL_ATOMIC(uint32_t) is_closed;
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(wpool__record *) inbox;
+    /* under the lock */
+    _Alignas(WPOOL_CACHE_LINE) wpool__lock lock;
+    wpool__record *first, *last;
+} wpool__results;
+
+static bool wpool__results_is_closed(wpool__results *results) {
+    /* [E1] a reader's look after it announced itself; [S2] a finisher's before it pushes */
+    return wpool__load_seq_cst(&results->is_closed) != 0;
+}
+
+/* Gives the caller's reference to the list, and wakes a reader. */
+static void wpool__results_push(wpool__results *results, wpool__record *record) {
+    wpool__record *top = wpool__load_relaxed(&results->inbox); /* relaxed: the exchange checks it */
+    do {
+        record->next = top;
+        /* [S1] hands the record over to the readers; [E1] before the look for sleeping ones */
+    } while (!wpool__cas_seq_cst(&results->inbox, &top, record));
+    wpool__event_notify(results->lot, &results->event, 1);
+}
+
+static void wpool__results_unlink(wpool__results *results, wpool__record *record) {
+    *(record->previous ? &record->previous->next : &results->first) = record->next;
+    *(record->next ? &record->next->previous : &results->last) = record->previous;
+    record->is_listed = false;
+}
+
+/* Moves the inbox to the end of the list; what nobody owns any more is dropped. Under the lock. */
+static void wpool__results_refill(wpool__results *results) {
+    /* [S1] the records in it; [E1] a reader's look after it announced itself */
+    wpool__record *newest = wpool__exchange_seq_cst(&results->inbox, NULL), *oldest = NULL;
+    while (newest) {
+        wpool__record *record = newest;
+        newest = record->next;
+        record->next = oldest;
+        oldest = record;
+    }
+    while (oldest) {
+        wpool__record *record = oldest;
+        oldest = record->next;
+        if (!wpool__record_is_owned(record)) {
+            wpool__table_drop(results->table, record);
+            continue;
+        }
+        record->next = NULL;
+        record->previous = results->last;
+        *(results->last ? &results->last->next : &results->first) = record;
+        results->last = record;
+        record->is_listed = true;
+    }
+}
+
+/* The oldest record, the caller's to deliver and then to drop; NULL: none. */
+static wpool__record *wpool__results_take(wpool__results *results) {
+    wpool__record *record;
+    wpool__lock_take(results->lot, &results->lock);
+    for (;;) {
+        if (!results->first) wpool__results_refill(results);
+        record = results->first;
+        if (!record) break;
+        wpool__results_unlink(results, record);
+        if (wpool__record_claim(record)) break;
+        wpool__table_drop(results->table, record);
+    }
+    wpool__lock_release(results->lot, &results->lock);
+    return record;
+}
+
+/* The record was delivered by id, or let go: it leaves the list if it is there. */
+static void wpool__results_remove(wpool__results *results, wpool__record *record) {
+    wpool__lock_take(results->lot, &results->lock);
+    wpool__results_refill(results);
+    if (record->is_listed) {
+        wpool__results_unlink(results, record);
+        wpool__table_drop(results->table, record);
+    }
+    wpool__lock_release(results->lot, &results->lock);
+}
+
+/* No more reading: lets go of what is there but for what can still be waited for by id. False:
+   closed before. */
+static bool wpool__results_close(wpool__results *results) {
+    /* [S2] before the list is emptied; [E1] before the readers are woken */
+    if (wpool__exchange_seq_cst(&results->is_closed, 1)) return false;
+    wpool__lock_take(results->lot, &results->lock);
+    wpool__results_refill(results);
+    while (results->first) {
+        wpool__record *record = results->first;
+        wpool__results_unlink(results, record);
+        if (!record->has_asker) wpool__record_claim(record);
+        wpool__table_drop(results->table, record);
+    }
+    wpool__lock_release(results->lot, &results->lock);
+    wpool__event_notify_all(results->lot, &results->event);
+    return true;
+}
+
+/* ==== [watch] ====================================================================================
+   The accounts. Each worker has one, which only it writes; one more is shared by all who end jobs
+   without being a worker. An account is two numbers in one word, so any reader gets both of one
+   instant: how many jobs it has finished, and how many it runs now (more than one: a job that waits
+   and has another run inside of it). What is not success is counted aside, under a version that is
+   odd while the two are out of step (a sequence lock: Lameter, 2005).
+
+       left the queue  = finished + running           (over all accounts)
+       waiting         = accepted - left the queue
+       succeeded       = finished - failed - cancelled - discarded
+
+   All of it only grows but running, so reading finished before accepted never shows more finished
+   than accepted. delivering is up while a job that counts as finished is still being handed over.
+   */
+
+#define WPOOL__RUNNING_BITS 14
+#define WPOOL__FINISHED_ONE (UINT64_C(1) << WPOOL__RUNNING_BITS)
+enum { WPOOL__FAILED, WPOOL__CANCELLED, WPOOL__DISCARDED, WPOOL__ENDINGS };
+
+typedef struct wpool__account {
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) progress; /* finished, running */
+    WPOOL_ATOMIC(uint64_t) endings[WPOOL__ENDINGS];
+    WPOOL_ATOMIC(uint32_t) version;
+    WPOOL_ATOMIC(uint32_t) delivering;
+    wpool__lock lock; /* of the shared one: for endings */
+    bool is_shared;
+} wpool__account;
+
+typedef struct wpool__watch {
+    wpool__account *accounts; /* [0] is the shared one, [1 + i] worker i's */
+    unsigned count;
+    wpool__event quiet;            /* who waits until nothing waits or runs sleeps here */
+    wpool__event room;             /* who waits for room in the queue sleeps here */
+    WPOOL_ATOMIC(uint64_t) direct; /* a gate, as the queue's tail: jobs accepted past the queue */
+    WPOOL_ATOMIC(uint32_t) takers; /* jobs in wpool_take, and those below them on a stack */
+    WPOOL_ATOMIC(uint32_t) takers_asleep; /* workers that sleep there */
+    WPOOL_ATOMIC(uint32_t)
+    is_takers_only; /* closed, and only such jobs were left, once: for ever */
+} wpool__watch;
+
+/* How many jobs its worker runs, inside of each other. */
+static uint32_t wpool__account_running(wpool__account *account) {
+    /* relaxed: asked by the only writer, or a guess */
+    return (uint32_t)(wpool__load_relaxed(&account->progress) % WPOOL__FINISHED_ONE);
+}
+
+/* Are those as many as can be counted? */
+static bool wpool__account_is_deep(wpool__account *account) {
+    return wpool__account_running(account) == WPOOL__FINISHED_ONE - 1;
+}
+
+/* A job leaves the queue to be run. */
+static void wpool__account_begin(wpool__account *account) {
+    if (account->is_shared) {
+        wpool__add_seq_cst(&account->progress, 1); /* [R1] before the look for who waits for room */
+    } else {
+        uint64_t progress = wpool__load_relaxed(&account->progress); /* relaxed: its only writer */
+        /* [R1] before the look for who waits for room, who reads this after announcing itself */
+        wpool__store_seq_cst(&account->progress, progress + 1);
+    }
+}
+
+/* progress += delta, for what ends. */
+static void wpool__account_add(wpool__account *account, uint64_t delta) {
+    if (account->is_shared) {
+        wpool__add_seq_cst(&account->progress,
+                           delta); /* [R1] [W2] [W3] as below, before settling */
+    } else {
+        uint64_t progress = wpool__load_relaxed(&account->progress); /* relaxed: its only writer */
+        /* [W1] what the job did, to who sees it finished; [W2] and its ending */
+        wpool__store_release(&account->progress, progress + delta);
+    }
+}
+
+static void wpool__account_count(wpool__lot *lot, wpool__account *account, wpool_state state,
+                                 uint64_t delta) {
+    if (state == WPOOL_STATE_SUCCEEDED) {
+        wpool__account_add(account, delta);
+        return;
+    }
+    if (account->is_shared) wpool__lock_take(lot, &account->lock);
+    WPOOL_ATOMIC(uint64_t) *ending = &account->endings[state - WPOOL_STATE_FAILED];
+    /* relaxed, these loads: the only writer, or under the lock */
+    uint32_t version = wpool__load_relaxed(&account->version);
+    uint64_t before = wpool__load_relaxed(ending);
+    wpool__store_relaxed(&account->version,
+                         version + 1);        /* relaxed: [W2] the next two publish it */
+    wpool__store_release(ending, before + 1); /* [W2] who sees it sees an odd or later version */
+    wpool__account_add(account, delta);
+    wpool__store_release(&account->version, version + 2); /* [W2] who sees it sees both changes */
+    if (account->is_shared) wpool__lock_release(lot, &account->lock);
+}
+
+/* A job that begin counted has ended so. */
+static void wpool__account_end(wpool__lot *lot, wpool__account *account, wpool_state state) {
+    wpool__account_count(lot, account, state, WPOOL__FINISHED_ONE - 1);
+}
+
+/* A job leaves the queue to be discarded. */
+static void wpool__account_discard(wpool__lot *lot, wpool__account *account) {
+    wpool__account_count(lot, account, WPOOL_STATE_DISCARDED, WPOOL__FINISHED_ONE);
+}
+
+static void wpool__account_deliver(wpool__account *account, bool begins) {
+    uint32_t change = begins ? 1 : UINT32_MAX;
+    if (account->is_shared) {
+        wpool__add_seq_cst(&account->delivering, change); /* [W1] as below */
+    } else {
+        uint32_t now = wpool__load_relaxed(&account->delivering); /* relaxed: its only writer */
+        /* [W1] down: the delivery is done; up: relaxed would do, the count that follows publishes
+           it */
+        wpool__store_release(&account->delivering, now + change);
+    }
+}
+
+/* One consistent look at an account; stats gets its share. */
+static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *stats) {
+    uint64_t endings[WPOOL__ENDINGS], progress;
+    uint32_t version;
+    unsigned round = 0;
+    for (;; wpool__spin_on(&round)) {
+        version = wpool__load_acquire(&account->version);   /* [W2] */
+        progress = wpool__load_acquire(&account->progress); /* [W2] [W1] */
+        for (int i = 0; i < WPOOL__ENDINGS; i++)
+            endings[i] = wpool__load_acquire(&account->endings[i]); /* [W2] */
+        /* relaxed: what was read above brought the version along with it */
+        if (version % 2 == 0 && wpool__load_relaxed(&account->version) == version) break;
+    }
+    stats->running += progress % WPOOL__FINISHED_ONE;
+    stats->failed += endings[WPOOL__FAILED];
+    stats->cancelled += endings[WPOOL__CANCELLED];
+    stats->discarded += endings[WPOOL__DISCARDED];
+    stats->succeeded += progress / WPOOL__FINISHED_ONE - endings[WPOOL__FAILED] -
+                        endings[WPOOL__CANCELLED] - endings[WPOOL__DISCARDED];
+}
+
+/* Jobs that have left the queue, and one for each worker that runs none if places is 1. The share
+   of an account never falls, for its two numbers are of one instant: so the sum is not above what
+   it is at the end of the reading. */
+static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
+    uint64_t left = 0;
+    for (unsigned i = 0; i < watch->count; i++) {
+        /* [R1] after the caller announced that it waits for room; [W1] and what it read is done */
+        uint64_t progress = wpool__load_seq_cst(&watch->accounts[i].progress);
+        uint64_t running = progress % WPOOL__FINISHED_ONE;
+        left += progress / WPOOL__FINISHED_ONE + running;
+        if (running == 0 && !watch->accounts[i].is_shared) left += places;
+    }
+    return left;
+}
+
+/* Jobs accepted and not finished, or finished and not handed over; exact when nobody submits. idle
+   is read first: [W3] so that all is seen that workers did before they went to sleep. */
+static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
+                                        wpool__queue *queue) {
+    uint64_t finished = 0, delivering = 0;
+    (void)wpool__idle_word(idle);
+    for (unsigned i = 0; i < watch->count; i++) {
+        /* [W1] so the delivery read next is that job's, or done; [W3] after the caller announced
+           itself */
+        finished += wpool__load_seq_cst(&watch->accounts[i].progress) / WPOOL__FINISHED_ONE;
+        delivering += wpool__load_seq_cst(&watch->accounts[i].delivering); /* [W1] [W3] */
+    }
+    return wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct) - finished +
+           delivering;
+}
+
+/* A snapshot. accepted is read first, so that never more jobs seem to wait than there were; if more
+   have left since, as many were accepted. */
+static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
+                              wpool_stats_snapshot *stats) {
+    uint64_t accepted = wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct);
+    *stats = (wpool_stats_snapshot){0};
+    for (unsigned i = 0; i < watch->count; i++)
+        wpool__account_read(&watch->accounts[i], stats);
+    uint64_t left =
+        stats->running + stats->succeeded + stats->failed + stats->cancelled + stats->discarded;
+    stats->accepted = accepted > left ? accepted : left;
+    stats->waiting = stats->accepted - left;
+}
+
+#ifndef WPOOL_CORE_ONLY
+/* ==== [worker] ===================================================================================
+   What a pool is made of, and what its workers do: take a call, run it, finish it, look for the
+   next; rest when there is none; help while a job waits. */
+
+/* control, bits */
+enum { WPOOL__PAUSED = 1, WPOOL__STOPPED = 2, WPOOL__HOT = 4, WPOOL__EXIT = 8 };
+
+/* Once stopped, a pause holds nothing back: what is left is to be discarded. */
+static bool wpool__control_is_paused(uint32_t control) {
+    return (control & (WPOOL__PAUSED | WPOOL__STOPPED)) == WPOOL__PAUSED;
+}
+
+/* Which pools the calling thread works for at this moment, innermost first. */
+typedef struct wpool__context {
+    const wpool *pool;
+    struct wpool_worker *worker; /* NULL: a caller that runs its own job (WPOOL_RUN) */
+    struct wpool__context *outer;
+    uint32_t taking; /* jobs on the stack up to the last one that is in wpool_take; 0: see outer */
+} wpool__context;
+
+/* The only mutable object that is not in a pool: a job must be able to find the worker it is on.
+   Its address tells threads apart. */
+#ifdef WPOOL_THREAD_SLOT
+#define wpool__contexts WPOOL_THREAD_SLOT
+#else
+static WPOOL_THREAD_LOCAL wpool__context *wpool__contexts;
+#endif
+
+typedef struct wpool_worker {
+    /* set at creation */
+    wpool *pool;
+    wpool__account *account;
+    unsigned index;
+    wpool_job self; /* the context of plain jobs */
+    /* its own thread only */
+    void *state;     /* from hooks.worker_start */
+    uint32_t popped; /* calls from its deque since it last looked at the queue */
+    uint32_t random;
+
+    bool has_left_nested; /* its thread is leaving by pthread_exit, out of a job inside of a job */
+    bool is_busy_time;    /* the last sleep was short */
+    bool is_searching;
+    struct wpool__frame *stolen; /* forked jobs that it runs for others, innermost first */
+#ifndef WPOOL_NO_THREADS
+    wpool__thread thread; /* who starts the thread, before it lets it in */
+    wpool__thread lost;   /* the thread before, that left by pthread_exit */
+    bool has_lost;
+#endif
+    /* shared with thieves */
+    wpool__deque deque;
+} wpool_worker;
+
+struct wpool {
+    /* set at creation */
+    wpool__guard guard;
+    wpool_config config; /* resolved */
+    wpool_allocator allocator_copy;
+    const wpool_allocator *allocator; /* that copy, or NULL: the default one */
+    char name[32];
+    unsigned char uuid[16];
+    bool is_inline;
+    unsigned worker_count; /* inline: one, without a thread */
+    unsigned deque_count;  /* and WPOOL_GUESTS more, without a thread */
+    size_t capacity;
+    size_t batch;
+    wpool_worker *workers;
+    /* rarely written */
+    WPOOL_ATOMIC(uint32_t) control;
+    WPOOL_ATOMIC(uint32_t) guests; /* bits: those in use */
+    wpool__lock driver;            /* inline: who holds it is the worker */
+    wpool__event drive;            /* inline: who waits sleeps here, for whatever */
+    wpool__lot lot;
+    wpool__watch watch;
+    /* written by producers: no ticket at or above it may be claimed without a new look */
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) room_until;
+    wpool__queue queue;
+    wpool__idle idle;
+    wpool__table table;
+    wpool__results results;
+};
+
+static bool wpool__pool_is_unbuffered(const wpool *pool) { return pool->capacity == 0; }
+
+/* The calling thread's worker in this pool; *is_inside: or at least it runs a job of the pool. */
+static wpool_worker *wpool__worker_here(const wpool *pool, bool *is_inside) {
+    *is_inside = false;
+    for (wpool__context *context = wpool__contexts; context; context = context->outer) {
+        if (context->pool != pool) continue;
+        *is_inside = true;
+        if (context->worker) return context->worker;
+    }
+    return NULL;
+}
+
+static uint32_t wpool__worker_control(wpool *pool) {
+    return wpool__load_acquire(&pool->control); /* [C1] */
+}
+
+/* Is there a call that a worker could take? */
+static bool wpool__worker_sees_work(wpool *pool) {
+    /* [I1] the sleeper's look after it announced itself; resuming writes it, then wakes */
+    if (wpool__control_is_paused(wpool__load_seq_cst(&pool->control))) return false;
+    if (wpool__queue_length(&pool->queue) != 0) return true;
+    for (unsigned i = 0; i < pool->deque_count; i++)
+        if (wpool__deque_length(&pool->workers[i].deque) != 0) return true;
+    return false;
+}
+
+/* Inline: something changed that may let one of the waiting callers go on. */
+static void wpool__worker_tell_drivers(wpool *pool) {
+    if (pool->is_inline && wpool__event_has_waiters(&pool->drive))
+        wpool__event_notify_all(&pool->lot, &pool->drive);
+}
+
+/* Places became free: lets as many submitters look again. */
+static void wpool__worker_free_room(wpool *pool, uint32_t places) {
+    wpool__worker_tell_drivers(pool);
+    if (wpool__event_has_waiters(&pool->watch.room))
+        wpool__event_notify(&pool->lot, &pool->watch.room,
+                            wpool__pool_is_unbuffered(pool) ? UINT32_MAX : places);
+}
+
+static uint64_t wpool__worker_unfinished(wpool *pool) {
+    return wpool__watch_unfinished(&pool->watch, &pool->idle, &pool->queue);
+}
+
+/* Of a closed pool: can nothing finish any more but the jobs that are in wpool_take? They leave it
+   one by one, but for them the answer stays. */
+static bool wpool__worker_only_takers_left(wpool *pool) {
+    /* [W3] takers announce themselves before they look */
+    if (wpool__worker_unfinished(pool) <= wpool__load_seq_cst(&pool->watch.takers))
+        wpool__store_seq_cst(&pool->watch.is_takers_only, 1); /* [W3] before this one leaves */
+    /* [W3] last: whoever is counted no more, because of this answer, has left it here */
+    return wpool__load_seq_cst(&pool->watch.is_takers_only) != 0;
+}
+
+/* Tells those who wait for the end of all work, if it has come. Called after work ended, by whoever
+   ended it: by workers after they entered idle [W3], by others after a change of the shared
+   account. */
+static void wpool__worker_settle(wpool *pool) {
+    bool is_closed = wpool__gate_is_closed(&pool->queue.tail);
+    wpool__worker_tell_drivers(pool);
+    if (!wpool__event_has_waiters(&pool->watch.quiet) &&
+        !(is_closed && wpool__event_has_waiters(&pool->results.event)))
+        return;
+    if (wpool__worker_unfinished(pool) == 0)
+        wpool__event_notify_all(&pool->lot, &pool->watch.quiet);
+    if (is_closed && wpool__worker_only_takers_left(pool))
+        wpool__event_notify_all(&pool->lot, &pool->results.event);
+}
+
+static bool wpool__worker_is_told_to_end(const wpool_job *job) {
+    return (wpool__worker_control(job->pool) & WPOOL__HOT) != 0;
+}
+
+static wpool_state wpool__worker_outcome(const wpool_job *job, int error) {
+    if (error == 0) return WPOOL_STATE_SUCCEEDED;
+    return wpool__worker_is_told_to_end(job) ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED;
+}
+
+/* Gives the finished record to the results, or lets go of it. */
+static void wpool__worker_hand_over(wpool *pool, wpool__record *record) {
+    bool is_closed = !pool->config.results || wpool__results_is_closed(&pool->results);
+    if (!is_closed && wpool__record_is_owned(record)) {
+        wpool__results_push(&pool->results, record);
+    } else {
+        if (!record->has_asker) wpool__record_claim(record);
+        wpool__table_drop(&pool->table, record);
+    }
+}
+
+/* A queued call will not run: its place is free. */
+static void wpool__worker_count_discarded(wpool *pool, wpool__account *account) {
+    wpool__account_discard(&pool->lot, account);
+    wpool__worker_free_room(pool, 1);
+}
+
+/* Ends a job that has a record: counts it, delivers it. Exactly once for each. */
+static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
+                                 wpool_state state) {
+    void (*on_done)(void *, const wpool_result *) = job->on_done;
+    bool is_owned_by_caller = job->id == 0;
+    wpool_result result;
+    void *arg = job->arg;
+    job->finished_ns = WPOOL_CLOCK();
+    wpool__job_describe(job, state, &result);
+    wpool__account_deliver(account, true);
+    /* first of all it is no longer queued: on_done may submit */
+    if (state == WPOOL_STATE_DISCARDED) wpool__worker_count_discarded(pool, account);
+    if (on_done && !is_owned_by_caller) on_done(arg, &result);
+    if (state != WPOOL_STATE_DISCARDED) wpool__account_end(&pool->lot, account, state);
+    wpool__job_publish(&pool->lot, job, state); /* a caller-owned job is no longer touched */
+    if (!is_owned_by_caller) {
+        wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
+    } else if (on_done) {
+        on_done(arg, &result);
+    }
+    wpool__account_deliver(account, false);
+    wpool__worker_tell_drivers(pool);
+}
+
+static wpool__account *wpool__worker_account(const wpool_job *self) {
+    return self->worker ? self->worker->account : &self->pool->watch.accounts[0];
+}
+
+/* The job is to run where self does. */
+static void wpool__worker_assign(const wpool_job *self, wpool_job *job) {
+    job->worker = self->worker;
+    job->forks = self->forks;
+    job->ran_by = self->ran_by;
+    job->thread = &wpool__contexts;
+    job->data = NULL;
+    job->error = 0;
+    job->attempts = 1;
+}
+
+/* What a job with a record is in the queue: this function, with the job as its argument. */
+static int wpool__worker_run_record(void *arg, wpool_job *self) {
+    wpool_job *job = (wpool_job *)arg;
+    wpool__worker_assign(self, job);
+    job->started_ns = WPOOL_CLOCK();
+    wpool__job_set_running(job);
+    job->error = job->fn(job->arg, job);
+    wpool_state state = wpool__worker_outcome(job, job->error);
+    wpool__worker_finish(self->pool, wpool__worker_account(self), job, state);
+    return 0;
+}
+
+/* -- forked jobs: parts of the job that forked them, which ends after them. They are in no account,
+   and what stops the pool does not stop them -- */
+
+static bool wpool__worker_is_forked(wpool__call call) { return call.fn == wpool__fork_run; }
+static bool wpool__worker_is_queued(wpool__call call) { return call.fn != wpool__fork_run; }
+
+/* The same for a child, which fork has left as it was. */
+static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
+    wpool__worker_assign(self, child);
+    child->pool = self->pool;
+    child->id = 0;
+    child->name = NULL;
+    child->accepted_ns = child->started_ns = child->finished_ns = 0;
+}
+
+/* What a forked job is in a deque: this function, with the child as its argument. */
+WPOOL_API int wpool__fork_run(void *arg, wpool_job *self) {
+    wpool_job *child = (wpool_job *)arg;
+    wpool__worker_adopt(self, child);
+    wpool__job_set_running(child);
+    child->error = child->fn(child->arg, child);
+    wpool__job_publish(&self->pool->lot, child, wpool__worker_outcome(child, child->error));
+    return 0;
+}
+
+/* Ends a queued call that will not run. */
+static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__call call) {
+    if (call.fn == wpool__worker_run_record) {
+        wpool_job *job = (wpool_job *)call.arg;
+        job->data = NULL;
+        job->error = WPOOL_CANCELLED;
+        job->attempts = 0;
+        job->ran_by = WPOOL_INLINE;
+        job->thread = &wpool__contexts;
+        wpool__job_set_running(job); /* for its on_done: a wait for it there is one for itself */
+        wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
+    } else {
+        wpool__worker_count_discarded(pool, account);
+    }
+}
+
+/* A call being run. */
+typedef struct wpool__frame {
+    wpool_job *self;
+    wpool__account *account;
+    wpool__call call;           /* fn NULL: ended */
+    bool is_lost;               /* the thread left by pthread_exit, and that has been dealt with */
+    struct wpool__frame *outer; /* of a forked job: in the worker's stolen ones */
+} wpool__frame;
+
+static void wpool__frame_run_forked(wpool__frame *frame) {
+    wpool_worker *worker = frame->self->worker;
+    frame->outer = worker->stolen;
+    worker->stolen = frame;
+    frame->call.fn(frame->call.arg, frame->self);
+    worker->stolen = frame->outer;
+    frame->call.fn = NULL;
+}
+
+/* Runs the frame's call, or discards it if the pool was stopped. */
+static void wpool__frame_run(wpool__frame *frame) {
+    wpool *pool = frame->self->pool;
+    wpool__call call = frame->call;
+    if (wpool__worker_is_forked(call)) {
+        wpool__frame_run_forked(frame);
+        return;
+    }
+    if (wpool__worker_control(pool) & WPOOL__STOPPED) {
+        frame->call.fn = NULL;
+        wpool__worker_discard(pool, frame->account, call);
+        return;
+    }
+    wpool__account_begin(frame->account);
+    wpool__worker_free_room(pool, 1);
+    int error = call.fn(call.arg, frame->self);
+    frame->call.fn = NULL;
+    if (call.fn != wpool__worker_run_record)
+        wpool__account_end(&pool->lot, frame->account, wpool__worker_outcome(frame->self, error));
+}
+
+/* The call left its thread by pthread_exit: it has failed. */
+static void wpool__frame_abandon(void *arg) {
+    wpool__frame *frame = (wpool__frame *)arg;
+    wpool *pool = frame->self->pool;
+    if (frame->call.fn == wpool__worker_run_record) {
+        wpool_job *job = (wpool_job *)frame->call.arg;
+        job->error = WPOOL_FAILED;
+        wpool__worker_finish(pool, frame->account, job, WPOOL_STATE_FAILED);
+    } else if (wpool__worker_is_forked(frame->call)) {
+        wpool_job *job = (wpool_job *)frame->call.arg;
+        job->error = WPOOL_FAILED;
+        frame->self->worker->stolen = frame->outer;
+        wpool__job_publish(&pool->lot, job, WPOOL_STATE_FAILED);
+    } else if (frame->call.fn) {
+        wpool__account_end(&pool->lot, frame->account, WPOOL_STATE_FAILED);
+    }
+    frame->call.fn = NULL;
+}
+
+/* Is it no worker, but a thread that takes part in a loop? */
+static bool wpool__worker_is_guest(const wpool_worker *worker) {
+    return worker->index >= worker->pool->worker_count;
+}
+
+static void wpool__worker_leave_nested(void *arg) {
+    wpool__frame *frame = (wpool__frame *)arg;
+    wpool__frame_abandon(frame);
+    frame->self->worker->has_left_nested = true;
+}
+
+/* Runs a call inside of the job that the worker runs. */
+static void wpool__worker_nest(wpool_worker *worker, wpool__call call) {
+    wpool__frame frame = {&worker->self, worker->account, call, false, NULL};
+    WPOOL_CLEANUP_PUSH(wpool__worker_leave_nested, &frame);
+    wpool__frame_run(&frame);
+    WPOOL_CLEANUP_POP(0);
+    if (wpool__worker_is_guest(worker)) wpool__worker_settle(worker->pool); /* it never rests */
+}
+
+/* In place of a deque, for who has none: nobody could have what it forks. */
+typedef struct wpool__alone {
+    wpool__forks forks;
+    wpool__cell cell;
+} wpool__alone;
+
+static wpool__forks *wpool__alone_forks(wpool__alone *alone) {
+    *alone = (wpool__alone){.forks = {.guard = WPOOL__ALL_OPEN, .cells = &alone->cell}};
+    return &alone->forks;
+}
+
+/* A thread that is no worker's runs a call of the pool: for itself, or, inline, as the worker. */
+typedef struct wpool__guest {
+    wpool__context context;
+    wpool__frame frame;
+    wpool_job self;
+    wpool__alone alone;
+} wpool__guest;
+
+static void wpool__guest_leave(void *arg) {
+    wpool__guest *guest = (wpool__guest *)arg;
+    wpool *pool = guest->frame.self->pool;
+    wpool__frame_abandon(&guest->frame);
+    wpool__contexts = guest->context.outer;
+    if (guest->context.worker) wpool__lock_release(&pool->lot, &pool->driver);
+    wpool__worker_settle(pool);
+}
+
+static void wpool__guest_run(wpool *pool, wpool__call call) {
+    wpool__guest guest = {.context = {pool, NULL, wpool__contexts, 0},
+                          .self = {.pool = pool, .ran_by = WPOOL_INLINE}};
+    guest.self.forks = wpool__alone_forks(&guest.alone);
+    guest.frame = (wpool__frame){&guest.self, &pool->watch.accounts[0], call, false, NULL};
+    wpool__contexts = &guest.context;
+    WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
+    wpool__frame_run(&guest.frame);
+    WPOOL_CLEANUP_POP(1);
+}
+
+/* Takes a fair share of the queue: the first to be run, the rest for its own deque, in reverse, so
+   that it is popped in order. */
+static bool wpool__worker_fetch(wpool_worker *worker, wpool__call *call) {
+    wpool *pool = worker->pool;
+    wpool__call calls[WPOOL_BATCH], rest[WPOOL_BATCH];
+    uint64_t length = wpool__queue_length(&pool->queue);
+    if (length == 0) return false;
+    uint64_t share = length / pool->worker_count + 1;
+    if (share > pool->batch) share = pool->batch;
+    if (wpool__deque_length(&worker->deque) != 0) share = 1;
+    size_t n = wpool__queue_take(&pool->queue, calls, (size_t)share);
+    if (n == 0) {
+        WPOOL_YIELD(); /* somebody was faster, or is about to put a call */
+        return false;
+    }
+    *call = calls[0];
+    worker->popped = 0;
+    if (n == 1) return true;
+    for (size_t i = 1; i < n; i++)
+        rest[n - 1 - i] = calls[i];
+    wpool__deque_push(&worker->deque, rest, (int64_t)n - 1);
+    if (!worker->is_searching) wpool__idle_wake(&pool->idle);
+    return true;
+}
+
+static bool wpool__worker_steal(wpool_worker *worker, wpool__call *call) {
+    wpool *pool = worker->pool;
+    unsigned n = pool->deque_count;
+    worker->random ^= worker->random << 13; /* xorshift (Marsaglia, 2003) */
+    worker->random ^= worker->random >> 17;
+    worker->random ^= worker->random << 5;
+    for (unsigned i = 0, victim = worker->random % n; i < n; i++, victim = (victim + 1) % n)
+        if (victim != worker->index && wpool__deque_steal(&pool->workers[victim].deque, call, NULL))
+            return true;
+    return false;
+}
+
+/* Takes the next call from wherever there is one. */
+static bool wpool__worker_take(wpool_worker *worker, wpool__call *call) {
+    bool is_queues_turn = worker->popped >= WPOOL_FAIR_TICKS;
+    worker->popped = is_queues_turn ? 0 : worker->popped + 1;
+    if (!is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
+    if (wpool__worker_fetch(worker, call)) return true;
+    if (is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
+    return wpool__worker_steal(worker, call);
+}
+
+static bool wpool__worker_is_paused(wpool_worker *worker) {
+    return wpool__control_is_paused(wpool__worker_control(worker->pool));
+}
+
+/* The next call to run. False: none to be had, or paused. A pause may come between the look and the
+   taking, and the call may have been submitted after it: who takes a call has seen what came before
+   its submit, so a second look tells, and the call goes back. */
+static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
+    if (wpool__worker_is_paused(worker) || !wpool__worker_take(worker, call)) return false;
+    if (!wpool__worker_is_paused(worker) || !wpool__deque_reserve(&worker->deque, 1)) return true;
+    wpool__deque_push(&worker->deque, call, 1);
+    call->fn = NULL; /* it is in the caller's hands no more */
+    return false;
+}
+
+#ifndef WPOOL_NO_THREADS
+/* Somebody sleeps, and nobody searches: from now on forks look for sleepers, and what was forked
+   before is seen. */
+static void wpool__worker_ask_forks(wpool *pool) {
+    bool is_any = false;
+    for (unsigned i = 0; i < pool->deque_count; i++) {
+        WPOOL_ATOMIC(int64_t) *limit = &pool->workers[i].deque.forks.limit;
+        /* [D6] whoever raises it afterwards looks at who sleeps */
+        if (wpool__load_seq_cst(limit) == 0) continue;
+        wpool__store_seq_cst(limit, 0); /* [D6] */
+        is_any = true;
+    }
+    if (is_any) WPOOL_HEAVY_FENCE(); /* [D5] before the look for work */
+}
+
+/* The worker has work: no longer the searcher, it wakes the next one if there is more. */
+static void wpool__worker_end_search(wpool_worker *worker) {
+    wpool__idle *idle = &worker->pool->idle;
+    worker->is_searching = false;
+    wpool__idle_stop_search(idle);
+    if (!wpool__idle_wants_waking(wpool__idle_word(idle))) return;
+    wpool__worker_ask_forks(worker->pool);
+    if (wpool__worker_sees_work(worker->pool)) wpool__idle_wake(idle);
+}
+
+/* No work: sleeps. If the last sleep was short, work comes densely: then it first looks out for
+   more, for a bounded while and as the only one; else that would only cost CPU and warmth
+   elsewhere. */
+static void wpool__worker_rest(wpool_worker *worker) {
+    wpool *pool = worker->pool;
+    unsigned round = 0;
+    wpool__worker_settle(pool);
+    if (!worker->is_searching) worker->is_searching = wpool__idle_search(&pool->idle);
+    while (worker->is_busy_time && worker->is_searching && wpool__spin(&round))
+        if (wpool__worker_sees_work(pool)) return;
+    wpool__idle_enter(&pool->idle, worker->index, worker->is_searching);
+    worker->is_searching = false;
+    wpool__worker_ask_forks(pool);
+    wpool__worker_settle(pool);
+    if (wpool__pool_is_unbuffered(pool)) wpool__worker_free_room(pool, 1);
+    /* [I1] the last look before sleeping, as for work */
+    if (wpool__load_seq_cst(&pool->control) & WPOOL__EXIT) {
+        wpool__idle_wake_all(&pool->idle);
+    } else if (wpool__worker_sees_work(pool)) {
+        wpool__idle_wake(&pool->idle);
+    }
+    int64_t asleep_since = WPOOL_CLOCK();
+    worker->is_searching = wpool__idle_sleep(&pool->idle, worker->index);
+    worker->is_busy_time = WPOOL_CLOCK() - asleep_since < WPOOL_SHORT_SLEEP;
+}
+
+/* One turn of the loop: a job, or a rest. False: the worker is to end. */
+static bool wpool__worker_step(wpool_worker *worker, wpool__frame *frame) {
+    /* read before the last look for work, so that none is left behind */
+    bool is_to_exit = (wpool__worker_control(worker->pool) & WPOOL__EXIT) != 0;
+    if (wpool__worker_next(worker, &frame->call)) {
+        if (worker->is_searching) wpool__worker_end_search(worker);
+        wpool__frame_run(frame);
+        return true;
+    }
+    if (is_to_exit) return false;
+    wpool__worker_rest(worker);
+    return true;
+}
+#endif
+
+static void wpool__worker_begin(wpool_worker *worker) {
+    const wpool_hooks *hooks = &worker->pool->config.hooks;
+    worker->state = hooks->worker_start ? hooks->worker_start(hooks->user, worker->index) : NULL;
+}
+
+static void wpool__worker_end(wpool_worker *worker) {
+    const wpool_hooks *hooks = &worker->pool->config.hooks;
+    if (hooks->worker_exit) hooks->worker_exit(hooks->user, worker->index, worker->state);
+}
+
+#ifndef WPOOL_NO_THREADS
+static void *wpool__worker_main(void *arg);
+
+static bool wpool__worker_start(wpool_worker *worker) {
+    return wpool__thread_start(&worker->thread, wpool__worker_main, worker,
+                               worker->pool->config.stack_size);
+}
+
+/* A job has left the worker's thread by pthread_exit. Another thread takes over as soon as this one
+   is gone; if there is none to be had, this one goes on from here (or tries again until there is
+   one, if the job that left was inside of another). The replacement is made before the job ends, so
+   that whoever sees the end finds the new thread. */
+static void wpool__worker_lose(void *arg) {
+    wpool__frame *frame = (wpool__frame *)arg;
+    wpool_worker *worker = frame->self->worker;
+    if (frame->is_lost) return; /* it went on from here and has left again: the same frame */
+    frame->is_lost = true;
+    worker->lost = wpool__thread_self();
+    worker->has_lost = true;
+    bool is_replaced = wpool__worker_start(worker);
+    while (!is_replaced &&
+           worker->has_left_nested) { /* no going on with the cleanups of a dead stack */
+        WPOOL_ATOMIC(uint32_t) nobodys = 0;
+        WPOOL_PARK(&worker->pool->lot, &nobodys, 0, wpool__deadline(WPOOL_MS(10)));
+        is_replaced = wpool__worker_start(worker);
+    }
+    if (!is_replaced) {
+        worker->thread = worker->lost;
+        worker->has_lost = false;
+    }
+    wpool__frame_abandon(frame);
+    wpool__worker_end(worker);
+    wpool__contexts = NULL;
+    if (!is_replaced) wpool__worker_main(worker);
+}
+
+static void *wpool__worker_main(void *arg) {
+    wpool_worker *worker = (wpool_worker *)arg;
+    wpool *pool = worker->pool;
+    wpool__frame frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL};
+    wpool__context context = {pool, worker, NULL, 0};
+    if (worker->has_lost) wpool__thread_join(worker->lost);
+    worker->has_lost = worker->has_left_nested = false;
+    wpool__contexts = &context;
+    wpool__thread_name(pool->name, worker->index);
+    if (pool->config.pin_workers) wpool__thread_pin(worker->index);
+    WPOOL_CLEANUP_PUSH(wpool__worker_lose, &frame);
+    wpool__worker_begin(worker);
+    while (wpool__worker_step(worker, &frame)) {
+    }
+    WPOOL_CLEANUP_POP(0);
+    wpool__worker_end(worker);
+    wpool__contexts = NULL;
+    return NULL;
+}
+#endif
+
+/* -- helping: a job waits, on a worker of its own pool, for another job -- */
+
+static bool wpool__worker_is_call_of(wpool__call call, const wpool_job *job) {
+    return call.arg == job && (call.fn == wpool__worker_run_record || call.fn == wpool__fork_run);
+}
+
+/* Onto its own deque, where others can have it. Without the memory for that it is run: better than
+   to wait for ever. */
+static void wpool__worker_put_aside(wpool_worker *worker, wpool__call call) {
+    if (wpool__deque_reserve(&worker->deque, 1)) {
+        wpool__deque_push(&worker->deque, &call, 1);
+    } else {
+        wpool__worker_nest(worker, call);
+    }
+}
+
+/* Steals up to n calls and pushes them onto the worker's own deque, until one is the job's. */
+static bool wpool__worker_dig_deque(wpool_worker *worker, wpool__deque *from, const wpool_job *job,
+                                    wpool__call *call) {
+    for (int64_t n = wpool__deque_length(from); n > 0 && wpool__deque_steal(from, call, NULL);
+         n--) {
+        if (wpool__worker_is_call_of(*call, job)) return true;
+        wpool__worker_put_aside(worker, *call);
+    }
+    return false;
+}
+
+/* Takes calls off the queue and pushes them onto the worker's own deque, until one is the job's. */
+static bool wpool__worker_dig_queue(wpool_worker *worker, const wpool_job *job, wpool__call *call) {
+    wpool__queue *queue = &worker->pool->queue;
+    for (uint64_t n = wpool__queue_length(queue); n > 0 && wpool__queue_take(queue, call, 1); n--) {
+        if (wpool__worker_is_call_of(*call, job)) return true;
+        wpool__worker_put_aside(worker, *call);
+    }
+    return false;
+}
+
+/* Gets the call of a job that has not started out of wherever it lies, and puts what lies above it
+   onto the worker's own deque, where others can have it. False: not met; it is in somebody's
+   hands. */
+static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool is_forked,
+                              wpool__call *call) {
+    wpool *pool = worker->pool;
+    bool is_met = wpool__deque_pop(&worker->deque, call); /* what it submitted last is often here */
+    if (is_met && !wpool__worker_is_call_of(*call, job)) {
+        wpool__deque_push(&worker->deque, call, 1);
+        is_met = false;
+    }
+    wpool__deque_open_all(&worker->deque);
+    if (!is_met) is_met = wpool__worker_dig_deque(worker, &worker->deque, job, call);
+    if (!is_met && !is_forked) is_met = wpool__worker_dig_queue(worker, job, call);
+    for (unsigned i = 0; i < pool->deque_count && !is_met; i++)
+        if (i != worker->index)
+            is_met = wpool__worker_dig_deque(worker, &pool->workers[i].deque, job, call);
+    wpool__idle_wake(&pool->idle); /* for what was put aside */
+    return is_met;
+}
+
+static wpool_status wpool__worker_wait(wpool_worker *worker, wpool_job *job, int64_t deadline) {
+    wpool *pool = worker->pool;
+    unsigned round = 0;
+    if (wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+    for (;;) {
+        wpool__call call;
+        wpool_state state = wpool__job_state_of(job);
+        wpool_status status = wpool__job_wait_status(job, state, &wpool__contexts);
+        if (status != WPOOL_EMPTY) return status;
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        if (pool->config.help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) {
+            wpool__worker_nest(worker, call);
+        } else if (pool->config.help != WPOOL_HELP_NONE && state == WPOOL_STATE_WAITING) {
+            if (wpool__worker_dig(worker, job, false, &call)) {
+                wpool__worker_nest(worker, call);
+            } else {
+                wpool__spin_on(&round);
+            }
+        } else {
+            wpool__job_sleep(&pool->lot, job, deadline);
+        }
+    }
+}
+
+/* ==== [pool] =====================================================================================
+   Accepting jobs, waiting as somebody who is no worker, and the pool's life:
+
+       created -> [paused <->] open -> closed -> [stopped] -> quiet -> destroyed
+
+   Closed is the gates' top bit, so it excludes every later claim; paused, stopped, hot and exit are
+   bits of control. Each is set once but paused, so calls in any order and number are harmless. */
+
+/* Inline: runs one job as the worker, if there is one and nobody else is the worker now. */
+static bool wpool__pool_drive(wpool *pool) {
+    wpool_worker *worker = &pool->workers[0];
+    bool has_run = false;
+    if (!wpool__lock_try(&pool->driver)) return false;
+    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0},
+                          .frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL}};
+    wpool__contexts = &guest.context;
+    WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
+    has_run = wpool__worker_next(worker, &guest.frame.call);
+    if (has_run) wpool__frame_run(&guest.frame);
+    WPOOL_CLEANUP_POP(1);
+    return has_run;
+}
+
+/* Blocks a thread that is no worker of the pool until holds(ctx), which may act when it answers
+   true. Inline, it runs jobs meanwhile, one at least. False: the deadline has passed (or nobody
+   could ever make it true: a build without threads). */
+static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(void *), void *ctx,
+                              int64_t deadline) {
+    if (pool->is_inline) event = &pool->drive;
+    for (bool has_driven = false;;) {
+        if (holds(ctx)) return true;
+        if (has_driven && wpool__is_past(deadline)) return false;
+        has_driven = pool->is_inline && wpool__pool_drive(pool);
+        if (has_driven) continue;
+        if (wpool__is_past(deadline)) return false;
+        uint32_t epoch = wpool__event_announce(event);
+        (void)wpool__lock_is_free(
+            &pool->driver); /* inline: what its last holder did is seen below */
+        if (holds(ctx)) return true;
+        if (pool->is_inline && wpool__worker_sees_work(pool) && wpool__lock_is_free(&pool->driver))
+            continue;
+#ifdef WPOOL_NO_THREADS
+        return false;
+#endif
+        wpool__event_sleep(&pool->lot, event, epoch, deadline);
+    }
+}
+
+/* Why await came back without success: if not for the time, nobody could have made it true. */
+static wpool_status wpool__pool_gave_up(int64_t deadline) {
+    return deadline == WPOOL__NEVER ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
+}
+
+/* -- accepting -- */
+
+/* What one submit hands in: calls, or one function with many arguments. */
+typedef struct wpool__batch {
+    const wpool__call *calls; /* NULL: fn and args */
+    wpool_fn fn;
+    void *const *args;
+    size_t count;
+} wpool__batch;
+
+static wpool__call wpool__batch_at(const wpool__batch *batch, size_t i) {
+    return batch->calls ? batch->calls[i] : (wpool__call){batch->fn, batch->args[i]};
+}
+
+/* The first ticket that may not be claimed: capacity more than what has left the queue; unbuffered,
+   each worker without a job is a place. What has left is read first, so that the bound errs to the
+   safe side: direct jobs that begin meanwhile are in direct. */
+static uint64_t wpool__pool_until(wpool *pool) {
+    bool has_places = false;
+    if (wpool__pool_is_unbuffered(pool) && !pool->is_inline) {
+        (void)wpool__idle_word(&pool->idle); /* [W3] what those ended who notified before a wait */
+        /* [I1] a submitter's look after it announced itself; resuming writes it, then wakes */
+        has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
+    }
+    uint64_t until = wpool__watch_left(&pool->watch, has_places) + pool->capacity;
+    uint64_t direct = wpool__gate_count(&pool->watch.direct);
+    return until > direct ? until - direct : 0;
+}
+
+/* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
+static size_t wpool__pool_claim(wpool *pool, size_t want, uint64_t *first, bool *is_closed) {
+    /* [R2] who computed it saw the slots free */
+    uint64_t until = wpool__load_acquire(&pool->room_until);
+    size_t n = wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
+    if (n != 0 || *is_closed) return n;
+    until = wpool__pool_until(pool);
+    if (!wpool__pool_is_unbuffered(pool)) wpool__store_release(&pool->room_until, until); /* [R2] */
+    return wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
+}
+
+/* A submitter's look: may it go on, to claim or to be refused? */
+static bool wpool__pool_has_room(void *ctx) {
+    wpool *pool = (wpool *)ctx;
+    return wpool__gate_is_closed(&pool->queue.tail) ||
+           wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool);
+}
+
+/* Accepts a call past the queue, to be run by the caller or put onto its deque. */
+static wpool_status wpool__pool_accept_direct(wpool *pool) {
+    uint64_t first;
+    bool is_closed;
+    bool ok = wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed) == 1;
+    return ok ? WPOOL_OK : WPOOL_CLOSED;
+}
+
+static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpool__call call) {
+    if (wpool__account_is_deep(worker ? worker->account : &pool->watch.accounts[0]))
+        return WPOOL_FULL;
+    wpool_status status = wpool__pool_accept_direct(pool);
+    if (status != WPOOL_OK) return status;
+    if (worker) {
+        wpool__worker_nest(worker, call);
+    } else {
+        wpool__guest_run(pool, call);
+    }
+    return WPOOL_OK;
+}
+
+/* A worker is never blocked by its own full pool. */
+static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpool__call call) {
+    if (!wpool__deque_reserve(&worker->deque, 1)) return WPOOL_NO_MEMORY;
+    wpool_status status = wpool__pool_accept_direct(pool);
+    if (status != WPOOL_OK) return status;
+    wpool__deque_push(&worker->deque, &call, 1);
+    wpool__idle_wake(&pool->idle);
+    return WPOOL_OK;
+}
+
+/* Any queued call, the oldest if none is in a deque. */
+static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
+    if (wpool__queue_take(&pool->queue, call, 1)) return true;
+    for (unsigned i = 0; i < pool->worker_count; i++)
+        if (wpool__deque_steal(&pool->workers[i].deque, call, wpool__worker_is_queued)) return true;
+    return false;
+}
+
+/* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
+static void wpool__pool_discard(wpool *pool, wpool__call call) {
+    wpool__context context = {pool, NULL, wpool__contexts, 0};
+    wpool__contexts = &context;
+    wpool__worker_discard(pool, &pool->watch.accounts[0], call);
+    wpool__contexts = context.outer;
+}
+
+static void wpool__pool_drop_oldest(wpool *pool) {
+    wpool__call call;
+    if (wpool__pool_take_out(pool, &call)) {
+        wpool__pool_discard(pool, call);
+        wpool__worker_settle(pool); /* it may have been the last, if the pool is closed meanwhile */
+    } else {
+        WPOOL_YIELD(); /* all in somebody's hands */
+    }
+}
+
+/* The queue is full: does what when_full says for one call. WPOOL_OK: it has been accepted;
+   WPOOL_EMPTY: there is room now, or was, try again; else it is not accepted. */
+static wpool_status wpool__pool_when_full(wpool *pool, wpool__call call, wpool_when_full when_full,
+                                          int64_t deadline) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    switch (when_full) {
+    case WPOOL_REFUSE:
+        return WPOOL_FULL;
+    case WPOOL_RUN:
+        return wpool__pool_run_here(pool, worker, call);
+    case WPOOL_DROP_OLDEST:
+        if (wpool__pool_is_unbuffered(pool)) return WPOOL_FULL;
+        wpool__pool_drop_oldest(pool);
+        return WPOOL_EMPTY;
+    case WPOOL_BLOCK:
+        break;
+    }
+    if (worker) return wpool__pool_overflow(pool, worker, call);
+    if (pool->is_inline && wpool__pool_is_unbuffered(pool))
+        return wpool__pool_run_here(pool, NULL, call);
+    for (unsigned i = WPOOL_YIELDS; i > 0 && !pool->is_inline; i--) {
+        WPOOL_YIELD(); /* so that many places are free at once, if they become free quickly */
+        if (wpool__pool_has_room(pool)) return WPOOL_EMPTY;
+    }
+    if (wpool__pool_await(pool, &pool->watch.room, wpool__pool_has_room, pool, deadline))
+        return WPOOL_EMPTY;
+    return wpool__pool_gave_up(deadline);
+}
+
+/* Work was made: somebody shall do it. */
+static void wpool__pool_announce(wpool *pool) {
+    if (pool->is_inline) {
+        wpool__worker_tell_drivers(pool);
+    } else {
+        wpool__idle_wake(&pool->idle);
+    }
+}
+
+typedef struct wpool__ticket {
+    wpool *pool;
+    uint64_t number;
+} wpool__ticket;
+
+static bool wpool__pool_is_taken(void *ctx) {
+    const wpool__ticket *ticket = (const wpool__ticket *)ctx;
+    (void)wpool__watch_left(&ticket->pool->watch,
+                            0); /* [R1] the taker wrote it after head, then looked */
+    return wpool__load_acquire(&ticket->pool->queue.head) > ticket->number; /* [Q2] */
+}
+
+/* Unbuffered: blocks until the call with this ticket has been taken; not a worker, nor inline. */
+static void wpool__pool_hand_over(wpool *pool, uint64_t number, int64_t deadline) {
+    wpool__ticket ticket = {pool, number};
+    bool is_inside;
+    if (wpool__worker_here(pool, &is_inside) || pool->is_inline) return;
+    wpool__pool_await(pool, &pool->watch.room, wpool__pool_is_taken, &ticket, deadline);
+}
+
+/* Accepts the calls in order; how many, and in *why what stopped it. */
+static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_when_full when_full,
+                                 int64_t deadline, wpool_status *why) {
+    size_t done = 0;
+    *why = WPOOL_OK;
+    while (done < batch->count) {
+        uint64_t first;
+        bool is_closed;
+        size_t n = wpool__pool_claim(pool, batch->count - done, &first, &is_closed);
+        if (n != 0) {
+            for (size_t i = 0; i < n; i++)
+                wpool__queue_put(&pool->queue, first + i, wpool__batch_at(batch, done + i));
+            wpool__pool_announce(pool);
+            done += n;
+            if (wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
+                wpool__pool_hand_over(pool, first + n - 1, deadline);
+            continue;
+        }
+        *why = is_closed
+                   ? WPOOL_CLOSED
+                   : wpool__pool_when_full(pool, wpool__batch_at(batch, done), when_full, deadline);
+        if (*why == WPOOL_OK) {
+            done++;
+        } else if (*why != WPOOL_EMPTY) {
+            return done;
+        }
+        *why = WPOOL_OK;
+    }
+    return done;
+}
+
+static wpool_status wpool__pool_accept_one(wpool *pool, wpool__call call, wpool_when_full when_full,
+                                           int64_t timeout) {
+    wpool__batch batch = {&call, NULL, NULL, 1};
+    wpool_status why;
+    int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
+    wpool__pool_accept(pool, &batch, when_full, deadline, &why);
+    return why;
+}
+
+/* A record for a job, owned if somebody is to have its result: who asked for the id, or the
+   results. */
+static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
+                                         const wpool_options *options, bool has_asker) {
+    wpool__record *record = wpool__table_new(&pool->table);
+    if (!record) return NULL;
+    wpool_id id = record->job.id;
+    record->job = (wpool_job){.fn = fn, .arg = arg, .pool = pool, .id = id, .ran_by = WPOOL_INLINE};
+    if (options) {
+        record->job.name = options->name;
+        record->job.on_done = options->on_done;
+    }
+    record->job.accepted_ns = WPOOL_CLOCK();
+    record->has_asker = has_asker;
+    record->is_listed = false;
+    /* relaxed: the id is not known yet, and the queue hands the record over to its runner */
+    wpool__store_relaxed(&record->job.state, (uint32_t)WPOOL_STATE_WAITING);
+    if (!has_asker && !pool->config.results) wpool__record_claim(record);
+    return record;
+}
+
+/* The job was not accepted: its record was never there. */
+static void wpool__pool_unrecord(wpool *pool, wpool__record *record) {
+    wpool__record_claim(record);
+    wpool__job_publish(&pool->lot, &record->job, WPOOL_STATE_UNKNOWN);
+    wpool__worker_tell_drivers(pool);
+    wpool__table_drop(&pool->table, record);
+}
+
+static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
+                                       const wpool_options *options, wpool_when_full when_full,
+                                       int64_t timeout, wpool_id *id) {
+    wpool__call call = {fn, arg};
+    wpool__record *record = NULL;
+    if (id || pool->config.results || (options && (options->name || options->on_done))) {
+        record = wpool__pool_record(pool, fn, arg, options, id != NULL);
+        if (!record) return WPOOL_NO_MEMORY;
+        if (id) *id = record->job.id; /* before it can run: the job may look at it */
+        call = (wpool__call){wpool__worker_run_record, &record->job};
+    }
+    wpool_status status = wpool__pool_accept_one(pool, call, when_full, timeout);
+    if (status != WPOOL_OK && record) {
+        if (id) *id = 0;
+        wpool__pool_unrecord(pool, record);
+    }
+    return status;
+}
+
+#define WPOOL__RECORDS 64 /* made at a time for a batch */
+
+/* A batch of jobs whose results are to be taken: up to WPOOL__RECORDS of them. */
+static size_t wpool__pool_submit_records(wpool *pool, const wpool__batch *jobs, wpool_status *why) {
+    wpool__call calls[WPOOL__RECORDS];
+    size_t made = 0, done = 0;
+    for (; made < jobs->count && made < WPOOL__RECORDS; made++) {
+        wpool__record *record = wpool__pool_record(pool, jobs->fn, jobs->args[made], NULL, false);
+        if (!record) break;
+        calls[made] = (wpool__call){wpool__worker_run_record, &record->job};
+    }
+    wpool__batch batch = {calls, NULL, NULL, made};
+    done = wpool__pool_accept(pool, &batch, pool->config.when_full, WPOOL__NEVER, why);
+    if (made == 0) *why = WPOOL_NO_MEMORY;
+    for (size_t i = done; i < made; i++)
+        wpool__pool_unrecord(pool, (wpool__record *)calls[i].arg);
+    return done;
+}
+
+/* -- waiting -- */
+
+typedef struct wpool__waiting {
+    const wpool_job *job;
+    wpool_status status;
+} wpool__waiting;
+
+/* One look at a job. False: it has not finished. */
+static bool wpool__pool_wait_now(void *ctx) {
+    wpool__waiting *waiting = (wpool__waiting *)ctx;
+    wpool_state state = wpool__job_state_of(waiting->job);
+    waiting->status = wpool__job_wait_status(waiting->job, state, &wpool__contexts);
+    return waiting->status != WPOOL_EMPTY;
+}
+
+/* Until the job has finished, by whoever calls. */
+static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeout) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    int64_t deadline = wpool__deadline(timeout);
+    wpool__waiting waiting = {job, WPOOL_EMPTY};
+    if (worker) return wpool__worker_wait(worker, job, deadline);
+    if (pool->is_inline) {
+        if (wpool__pool_await(pool, &pool->drive, wpool__pool_wait_now, &waiting, deadline))
+            return waiting.status;
+        return wpool__pool_gave_up(deadline);
+    }
+    while (!wpool__pool_wait_now(&waiting)) {
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        wpool__job_sleep(&pool->lot, job, deadline);
+    }
+    return waiting.status;
+}
+
+static bool wpool__pool_is_quiet(void *ctx) {
+    wpool *pool = (wpool *)ctx;
+    return wpool__worker_unfinished(pool) == 0;
+}
+
+typedef struct wpool__taking {
+    wpool *pool;
+    wpool_result *result;
+    bool is_inside;
+    wpool_status status;
+} wpool__taking;
+
+/* One look for a result. False: nothing yet. */
+static bool wpool__pool_take_now(void *ctx) {
+    wpool__taking *taking = (wpool__taking *)ctx;
+    wpool *pool = taking->pool;
+    if (wpool__results_is_closed(&pool->results)) {
+        taking->status = WPOOL_CLOSED;
+        return true;
+    }
+    bool is_done = wpool__gate_is_closed(&pool->queue.tail) &&
+                   (taking->is_inside ? wpool__worker_only_takers_left(pool)
+                                      : wpool__worker_unfinished(pool) == 0);
+    wpool__record *record = wpool__results_take(&pool->results); /* after: what finished is in it */
+    if (!record && !is_done) return false;
+    taking->status = record ? WPOOL_OK : WPOOL_DONE;
+    if (record) {
+        if (taking->result)
+            wpool__job_describe(&record->job, wpool__job_state_of(&record->job), taking->result);
+        wpool__table_drop(&pool->table, record);
+    }
+    return true;
+}
+
+/* A job takes a result: it runs others first, and never puts the last worker to sleep. */
+static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
+                                            wpool__taking *taking, int64_t deadline) {
+    wpool__call call;
+    for (;;) {
+        if (wpool__pool_take_now(taking)) return taking->status;
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        if (!worker || !wpool__worker_next(worker, &call)) break;
+        wpool__worker_nest(worker, call);
+    }
+    /* relaxed: whoever comes last sees the others, since it changes the same word */
+    bool is_last =
+        worker && wpool__add_relaxed(&pool->watch.takers_asleep, 1) + 1 >= pool->worker_count;
+    bool is_there = is_last ? wpool__pool_take_now(taking)
+                            : wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now,
+                                                taking, deadline);
+    if (worker) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX); /* relaxed: as above */
+    if (is_there) return taking->status;
+    return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
+}
+
+/* Counts the job, and those below it on the stack that cannot go on before it returns, as jobs that
+   take; once, if some of these take themselves. */
+typedef struct wpool__taker {
+    wpool *pool;
+    wpool__context *context; /* the innermost one of the pool */
+    uint32_t before, count;
+} wpool__taker;
+
+static wpool__taker wpool__taker_enter(wpool *pool) {
+    wpool__taker taker = {pool, NULL, 0, 0};
+    uint32_t counted = 0;
+    for (wpool__context *context = wpool__contexts; context; context = context->outer) {
+        if (context->pool != pool) continue;
+        if (!taker.context) taker.context = context;
+        if (!counted) counted = context->taking;
+        taker.count += context->worker ? wpool__account_running(context->worker->account) : 1;
+    }
+    taker.before = taker.context->taking;
+    taker.context->taking = taker.count;
+    taker.count -= counted; /* of the count, what this taker adds */
+    /* [W3] before this taker's look, and the others': they may be the only ones left now */
+    wpool__add_seq_cst(&pool->watch.takers, taker.count);
+    return taker;
+}
+
+static void wpool__taker_leave(void *arg) {
+    wpool__taker *taker = (wpool__taker *)arg;
+    wpool__add_seq_cst(&taker->pool->watch.takers, 0 - taker->count); /* [W3] */
+    taker->context->taking = taker->before;
+}
+
+static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
+                                             wpool__taking *taking, int64_t deadline) {
+    wpool_status status;
+    wpool__taker taker = wpool__taker_enter(pool);
+    WPOOL_CLEANUP_PUSH(wpool__taker_leave, &taker);
+    wpool__worker_settle(pool);
+    status = wpool__pool_take_inside(pool, worker, taking, deadline);
+    WPOOL_CLEANUP_POP(1);
+    return status;
+}
+
+static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    wpool__taking taking = {pool, result, is_inside, WPOOL_OK};
+    int64_t deadline = wpool__deadline(timeout);
+    wpool_status status = WPOOL_TIMEOUT;
+    if (is_inside) {
+        if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+        status = wpool__pool_take_counted(pool, worker, &taking, deadline);
+    } else if (timeout == WPOOL_NOW && !pool->is_inline) {
+        if (wpool__pool_take_now(&taking)) return taking.status;
+    } else {
+        if (wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline))
+            return taking.status;
+        status = wpool__pool_gave_up(deadline);
+    }
+    return status == WPOOL_TIMEOUT && timeout == WPOOL_NOW ? WPOOL_EMPTY : status;
+}
+
+/* -- life -- */
+
+static bool wpool__pool_set(wpool *pool, uint32_t bits) {
+    /* [C1] to workers; [I1] before the caller wakes them */
+    return (wpool__or_seq_cst(&pool->control, bits) & bits) != bits;
+}
+
+static bool wpool__pool_resume(wpool *pool) {
+    /* [C1] [I1] as in set */
+    bool was = (wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__PAUSED) & WPOOL__PAUSED) != 0;
+    if (was) {
+        wpool__pool_announce(pool);
+        wpool__worker_free_room(pool, 1);
+    }
+    return was;
+}
+
+static bool wpool__pool_close(wpool *pool) {
+    bool was_open = wpool__gate_close(&pool->watch.direct);
+    wpool__gate_close(&pool->queue.tail);
+    wpool__event_notify_all(&pool->lot, &pool->watch.room);
+    wpool__worker_settle(pool);
+    return was_open;
+}
+
+/* Closes, and discards what is queued. */
+static bool wpool__pool_stop(wpool *pool, wpool_mode mode) {
+    wpool__call call;
+    unsigned round = 0;
+    wpool__pool_close(pool);
+    bool is_news = wpool__pool_set(pool, WPOOL__STOPPED | (mode == WPOOL_HOT ? WPOOL__HOT : 0u));
+    for (;;) {
+        if (wpool__pool_take_out(pool, &call)) {
+            wpool__pool_discard(pool, call);
+        } else if (wpool__queue_length(&pool->queue) != 0) {
+            wpool__spin_on(&round); /* a claimed ticket that is not put yet will be, soon */
+        } else {
+            break;
+        }
+    }
+    wpool__event_notify_all(&pool->lot, &pool->watch.room);
+    wpool__worker_settle(pool);
+    return is_news;
+}
+
+/* Ends the threads, of which `started` run, and frees everything; also a pool half made. */
+static void wpool__pool_free(wpool *pool, unsigned started) {
+    wpool_allocator copy = pool->allocator_copy;
+    const wpool_allocator *allocator = pool->allocator ? &copy : NULL;
+    wpool__pool_set(pool, WPOOL__EXIT);
+    if (!pool->is_inline && pool->idle.sleepers) wpool__idle_wake_all(&pool->idle);
+#ifndef WPOOL_NO_THREADS
+    for (unsigned i = 0; i < started && !pool->is_inline; i++)
+        wpool__thread_join(pool->workers[i].thread);
+#endif
+    if (pool->is_inline && started) wpool__worker_end(&pool->workers[0]);
+#if WPOOL_DEBUG
+    WPOOL_ASSERT(!started ||
+                 (wpool__queue_is_valid(&pool->queue) && !wpool__worker_sees_work(pool)));
+    WPOOL_ASSERT(!started || wpool__worker_unfinished(pool) == 0);
+#endif
+    for (unsigned i = 0; pool->workers && i < pool->deque_count; i++)
+        wpool__deque_free(&pool->workers[i].deque);
+    wpool__table_free(&pool->table);
+    wpool__queue_free(&pool->queue);
+    wpool__memory_free(pool->allocator, pool->workers);
+    wpool__memory_free(pool->allocator, pool->idle.sleepers);
+    wpool__memory_free(pool->allocator, pool->watch.accounts);
+    wpool__guard_free(&pool->guard);
+    wpool__lot_free(&pool->lot);
+    wpool__memory_free(allocator, pool);
+}
+
+/* Fills in the defaults. */
+static void wpool__config_resolve(wpool_config *config) {
+    if (config->max_workers == WPOOL_INLINE) {
+        config->workers = config->min_workers = 0;
+    } else {
+        unsigned most = config->max_workers ? config->max_workers : WPOOL_MAX_WORKERS;
+        if (config->workers == 0) {
+            config->workers = config->min_workers;
+            if (config->workers == 0) config->workers = wpool__platform_cpus();
+            if (config->workers > most) config->workers = most;
+        }
+        if (config->min_workers == 0) config->min_workers = config->workers;
+        if (config->max_workers == 0) config->max_workers = config->workers;
+    }
+    if (config->queue_capacity == 0) config->queue_capacity = WPOOL_QUEUE_CAPACITY;
+}
+
+/* Does the resolved config make sense? */
+static bool wpool__config_is_valid(const wpool_config *config) {
+    const size_t most = SIZE_MAX / 4 / sizeof(wpool__slot);
+    if (config->max_workers != WPOOL_INLINE) {
+        if (config->max_workers > WPOOL_MAX_WORKERS) return false;
+        if (config->min_workers > config->workers || config->workers > config->max_workers)
+            return false;
+    }
+    if (config->queue_capacity != WPOOL_UNBUFFERED && config->queue_capacity > most) return false;
+    if ((unsigned)config->when_full > WPOOL_DROP_OLDEST) return false;
+    if ((unsigned)config->help > WPOOL_HELP_NONE) return false;
+    return !config->allocator || (config->allocator->alloc && config->allocator->free);
+}
+
+/* Sets the numbers and texts that follow from the config. */
+static void wpool__pool_configure(wpool *pool, const wpool_config *config) {
+    pool->config = *config;
+    snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "wpool");
+    pool->config.name = pool->name;
+    pool->config.allocator = NULL;
+    pool->is_inline = config->max_workers == WPOOL_INLINE;
+    pool->worker_count = pool->is_inline ? 1 : config->workers;
+    pool->deque_count = pool->worker_count + WPOOL_GUESTS;
+    bool is_unbuffered = config->queue_capacity == WPOOL_UNBUFFERED;
+    pool->capacity = is_unbuffered ? 0 : config->queue_capacity;
+    pool->batch = is_unbuffered || config->when_full == WPOOL_DROP_OLDEST ? 1 : WPOOL_BATCH;
+    wpool__platform_random(pool->uuid, sizeof pool->uuid);
+    memcpy(&pool->table.first_generation, pool->uuid, sizeof pool->table.first_generation);
+    pool->uuid[6] = (unsigned char)((pool->uuid[6] & 0x0F) | 0x40); /* version 4 (RFC 9562) */
+    pool->uuid[8] = (unsigned char)((pool->uuid[8] & 0x3F) | 0x80);
+}
+
+/* Makes the rooms, all but the threads. False: out of memory. */
+static bool wpool__pool_furnish(wpool *pool) {
+    const wpool_allocator *a = pool->allocator;
+    unsigned n = pool->worker_count;
+    bool has_fence = wpool__platform_has_fence();
+    pool->workers = wpool__memory_alloc(a, pool->deque_count, sizeof *pool->workers);
+    pool->idle.sleepers = wpool__memory_alloc(a, n, sizeof *pool->idle.sleepers);
+    pool->watch.accounts = wpool__memory_alloc(a, (size_t)n + 1, sizeof *pool->watch.accounts);
+    if (!pool->workers || !pool->idle.sleepers || !pool->watch.accounts) return false;
+    pool->watch.count = n + 1;
+    pool->watch.accounts[0].is_shared = true;
+    pool->idle.lot = pool->table.lot = pool->results.lot = &pool->lot;
+    pool->table.allocator = a;
+    pool->results.table = &pool->table;
+    for (unsigned i = 0; i < pool->deque_count; i++) {
+        wpool_worker *worker = &pool->workers[i];
+        bool has_thread = i < n && !pool->is_inline;
+        worker->pool = pool;
+        worker->account = &pool->watch.accounts[i < n ? 1 + i : 0];
+        worker->index = i;
+        worker->random = i + 1;
+        worker->self.pool = pool;
+        worker->self.worker = worker;
+        worker->self.forks = &worker->deque.forks;
+        worker->self.ran_by = has_thread ? i : WPOOL_INLINE;
+        if (!wpool__deque_init(&worker->deque, a, has_fence)) return false;
+    }
+    /* unbuffered: a place for each worker without work */
+    return wpool__queue_init(&pool->queue, a, pool->capacity ? pool->capacity : n);
+}
+
+static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) {
+    const wpool_allocator *allocator = config->allocator;
+    wpool *pool = wpool__memory_alloc(allocator, 1, sizeof *pool);
+    if (!pool) return WPOOL_NO_MEMORY;
+    if (allocator) {
+        pool->allocator_copy = *allocator;
+        pool->allocator = &pool->allocator_copy;
+    }
+    wpool__guard_init(&pool->guard);
+    wpool__pool_configure(pool, config);
+    unsigned started = 0;
+    bool is_made = wpool__lot_init(&pool->lot) && wpool__pool_furnish(pool);
+    wpool_status status = is_made ? WPOOL_OK : WPOOL_NO_MEMORY;
+    if (status == WPOOL_OK && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
+    if (status == WPOOL_OK && pool->is_inline) wpool__worker_begin(&pool->workers[started++]);
+#ifndef WPOOL_NO_THREADS
+    while (status == WPOOL_OK && started < pool->config.workers) {
+        if (wpool__worker_start(&pool->workers[started])) {
+            started++;
+        } else {
+            status = WPOOL_NO_THREAD;
+        }
+    }
+#endif
+    if (status == WPOOL_OK) {
+        *out = pool;
+    } else {
+        wpool__pool_free(pool, started);
+    }
+    return status;
+}
+
+/* Closes, lets everything queued run, and waits for the end. */
+static bool wpool__pool_finish(wpool *pool, int64_t deadline) {
+    wpool__pool_close(pool);
+    wpool__pool_resume(pool);
+    return wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline);
+}
+
+/* ==== [parallel] =================================================================================
+   The rest of fork, unfork and join; loops made of them. Whoever joins a child that another worker
+   runs helps that worker meanwhile with what it forks (leapfrogging: Wagner and Calder, PPoPP 1993)
+   and runs nothing else, so what it holds is never met again but by the child's own parts.
+
+   fork looks around when the deque's limit says so, which is 0 as soon as somebody sleeps or asks
+   for work. Who goes to sleep for lack of work, or ceases to search, sets all limits to 0, makes a
+   heavy fence and looks at the deques; who waits for a child does so with the one of the worker
+   that runs it. So either the fork's bottom is seen, or the fork sees the limit [D5]. Who raises
+   the limit again looks at the sleepers afterwards [D6]. */
+
+/* Nobody can have the child: it is the caller's to run. */
+static void wpool__parallel_keep(wpool_job *child) {
+    /* relaxed: seen by this thread only */
+    wpool__store_relaxed(&child->state, (uint32_t)WPOOL_STATE_UNKNOWN);
+}
+
+/* Those who sleep on jobs that the worker runs for them may help with what it forked. */
+static void wpool__parallel_stir(wpool_worker *worker) {
+    for (wpool__frame *frame = worker->stolen; frame; frame = frame->outer)
+        wpool__job_stir(&worker->pool->lot, (wpool_job *)frame->call.arg);
+}
+
+/* fork, having pushed the child: more room, more that is open, somebody to be woken. */
+WPOOL_API void wpool__fork_look(wpool_job *self, wpool_job *child) {
+    wpool_worker *worker = self->worker;
+    wpool__forks *forks = self->forks;
+    int64_t bottom = wpool__load_relaxed(&forks->bottom); /* relaxed: the owner's */
+    wpool__call call;
+    if (!worker) {
+        wpool__store_relaxed(&forks->bottom, bottom - 1); /* relaxed: it has no thieves */
+        wpool__parallel_keep(child);
+        return;
+    }
+    wpool__deque *deque = &worker->deque;
+    wpool__idle *idle = &worker->pool->idle;
+    if (!wpool__deque_reserve(deque, 0)) {
+        if (wpool__deque_pop(deque, &call)) wpool__parallel_keep(child);
+        return;
+    }
+    /* relaxed: a guess, whoever needs to be woken is seen below */
+    bool is_asked = wpool__load_relaxed(&forks->limit) == 0;
+    wpool__deque_set_limit(deque);
+    if (is_asked) wpool__deque_open_half(deque);
+    wpool__store_seq_cst(&forks->bottom, bottom); /* [I1] before the look at who sleeps */
+    wpool__parallel_stir(worker);
+    if (!wpool__idle_wants_waking(wpool__idle_word(idle))) return;
+    wpool__store_seq_cst(&forks->limit, 0); /* [D6] the next one looks again */
+    wpool__idle_wake(idle);
+}
+
+/* A child that another worker runs: helps that one, or sleeps until the child has ended or there is
+   something to help with. */
+static void wpool__parallel_help(wpool_worker *worker, wpool_job *child, unsigned *round) {
+    wpool__deque *deque = &child->worker->deque;
+    wpool *pool = worker->pool;
+    bool helps_all = pool->config.help == WPOOL_HELP_ANY && !wpool__worker_is_guest(worker);
+    wpool__call call;
+    uint32_t slept_on;
+    if (wpool__deque_steal(deque, &call, wpool__worker_is_forked)) {
+        wpool__worker_nest(worker, call);
+        *round = 0;
+    } else if (helps_all && wpool__worker_next(worker, &call)) {
+        wpool__worker_nest(worker, call);
+    } else if (!wpool__spin(round) && wpool__job_announce(child, &slept_on)) {
+        wpool__store_seq_cst(&deque->forks.limit, 0); /* [D6] asks */
+        WPOOL_HEAVY_FENCE();                          /* [D5] before the last look */
+        if (!wpool__deque_has(deque, wpool__worker_is_forked))
+            WPOOL_PARK(&pool->lot, &child->state, slept_on, WPOOL__NEVER);
+    }
+}
+
+/* unfork, the child not being the newest private call: gets it from wherever it lies (true), or
+   waits until it has ended. */
+WPOOL_API bool wpool__fork_take_back(wpool_job *self, wpool_job *child) {
+    wpool__call call;
+    unsigned round = 0;
+    for (;;) {
+        switch (wpool__job_state_of(child)) {
+        case WPOOL_STATE_UNKNOWN:
+            return true;
+        case WPOOL_STATE_WAITING:
+            if (wpool__worker_dig(self->worker, child, true, &call)) return true;
+            wpool__spin_on(&round);
+            break;
+        case WPOOL_STATE_RUNNING:
+            wpool__parallel_help(self->worker, child, &round);
+            break;
+        default:
+            return false;
+        }
+    }
+}
+
+/* -- loops -- */
+
+typedef struct wpool__loop {
+    wpool_body body;
+    void *arg;
+    size_t grain;
+    WPOOL_ATOMIC(uint32_t) has_failed;
+} wpool__loop;
+
+/* A part of a loop, to be forked. */
+typedef struct wpool__span {
+    wpool__loop *loop;
+    size_t begin, end;
+    wpool_job job;
+} wpool__span;
+
+static bool wpool__loop_is_over(wpool__loop *loop, const wpool_job *self) {
+    /* relaxed: sooner or later */
+    return wpool__load_relaxed(&loop->has_failed) || wpool__worker_is_told_to_end(self);
+}
+
+/* How many chunks a loop has, if it is left to the pool: enough that the last ones to end do so at
+   nearly the same time, few enough that they cost nothing. */
+static size_t wpool__loop_chunks(const wpool *pool) {
+    size_t threads = pool->is_inline ? 1 : (size_t)pool->worker_count + 1;
+    size_t chunks = 64 * threads;
+    return chunks <= 1024 ? chunks : threads <= 128 ? 1024 : 8 * threads;
+}
+
+static int wpool__loop_run_span(void *arg, wpool_job *self);
+
+/* Forks the second half, runs the first, and so on down to a chunk: all but the chunk that runs is
+   there for others. Forking is so cheap that there is no need to do it only on demand. */
+static void wpool__loop_run(wpool__loop *loop, size_t begin, size_t end, wpool_job *self) {
+    while (end - begin > loop->grain) {
+        size_t chunks = (end - begin - 1) / loop->grain + 1;
+        wpool__span half; /* not initialised as a whole: the job in it is large */
+        half.loop = loop;
+        half.begin = begin + chunks / 2 * loop->grain;
+        half.end = end;
+        wpool_fork(self, &half.job, wpool__loop_run_span, &half);
+        wpool__loop_run(loop, begin, half.begin, self);
+        if (!wpool_unfork(self, &half.job)) return;
+        begin = half.begin;
+    }
+    if (begin == end || wpool__loop_is_over(loop, self)) return;
+    if (loop->body(begin, end, loop->arg, self) != 0)
+        wpool__store_relaxed(&loop->has_failed, 1); /* relaxed: joining orders it */
+}
+
+static int wpool__loop_run_span(void *arg, wpool_job *self) {
+    const wpool__span *span = (const wpool__span *)arg;
+    wpool__loop_run(span->loop, span->begin, span->end, self);
+    return 0;
+}
+
+/* -- a thread that is no worker takes part: it gets a deque of the pool's for that time -- */
+
+/* NULL: all are in use. */
+static wpool_worker *wpool__guest_enter(wpool *pool) {
+    uint32_t used = wpool__load_relaxed(&pool->guests); /* relaxed: the exchange checks it */
+    for (unsigned i = 0; i < WPOOL_GUESTS;) {
+        if (used >> i & 1) {
+            i++;
+        } else if (wpool__cas_acq_rel(&pool->guests, &used, used | UINT32_C(1) << i)) { /* [G1] */
+            return &pool->workers[pool->worker_count + i];
+        }
+    }
+    return NULL;
+}
+
+static void wpool__guest_exit(wpool *pool, const wpool_worker *guest) {
+    /* [G1] hands the deque over to the next guest */
+    wpool__and_acq_rel(&pool->guests, ~(UINT32_C(1) << (guest->index - pool->worker_count)));
+}
+
+/* Runs the loop on the calling thread, whatever that is, and all that help. */
+static wpool_status wpool__parallel_for(wpool *pool, size_t begin, size_t end, wpool__loop *loop) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    wpool_worker *guest = worker ? NULL : wpool__guest_enter(pool);
+    wpool_job self = {.pool = pool, .worker = worker ? worker : guest, .attempts = 1};
+    wpool__context context = {pool, NULL, wpool__contexts, 0};
+    wpool__alone alone;
+    self.forks = self.worker ? &self.worker->deque.forks : wpool__alone_forks(&alone);
+    self.ran_by = self.worker ? self.worker->self.ran_by : WPOOL_INLINE;
+    if (!worker) wpool__contexts = &context;
+    wpool__loop_run(loop, begin, end, &self);
+    if (!worker) wpool__contexts = context.outer;
+    if (guest) wpool__guest_exit(pool, guest);
+    if (wpool__load_relaxed(&loop->has_failed)) return WPOOL_FAILED; /* relaxed: all have joined */
+    return wpool__worker_is_told_to_end(&self) ? WPOOL_CANCELLED : WPOOL_OK;
+}
+
+/* -- reduce: a loop over chunks, each with a partial result on cache lines of its own -- */
+
+typedef struct wpool__reduction {
+    wpool_fold fold;
+    void *arg;
+    const void *neutral;
+    size_t begin, end, grain, size, stride;
+    unsigned char *partials;
+} wpool__reduction;
+
+static int wpool__reduce_chunks(size_t from, size_t to, void *arg, wpool_job *job) {
+    const wpool__reduction *r = (const wpool__reduction *)arg;
+    int error = 0;
+    for (size_t i = from; i < to && error == 0; i++) {
+        size_t begin = r->begin + i * r->grain;
+        size_t end = r->end - begin < r->grain ? r->end : begin + r->grain;
+        void *partial = r->partials + i * r->stride;
+        memcpy(partial, r->neutral, r->size);
+        error = r->fold(begin, end, partial, r->arg, job);
+    }
+    return error;
+}
+
+static wpool_status wpool__parallel_reduce(wpool *pool, wpool__reduction *r, wpool_combine combine,
+                                           void *result) {
+    size_t count = r->end - r->begin;
+    if (r->grain == 0) r->grain = count / 256 + (count % 256 != 0);
+    count = count / r->grain + (count % r->grain != 0);
+    r->stride = (r->size + WPOOL_CACHE_LINE - 1) / WPOOL_CACHE_LINE * WPOOL_CACHE_LINE;
+    r->partials = wpool__memory_alloc(pool->allocator, count, r->stride);
+    if (!r->partials) return WPOOL_NO_MEMORY;
+    wpool__loop loop = {.body = wpool__reduce_chunks, .arg = r, .grain = 1};
+    wpool_status status = wpool__parallel_for(pool, 0, count, &loop);
+    for (size_t i = 0; i < count && status == WPOOL_OK; i++)
+        combine(result, r->partials + i * r->stride, r->arg);
+    wpool__memory_free(pool->allocator, r->partials);
+    return status;
+}
+
+/* -- map -- */
+
+typedef struct wpool__mapping {
+    unsigned char *array;
+    size_t size;
+    wpool_fn fn;
+} wpool__mapping;
+
+static int wpool__map_elements(size_t begin, size_t end, void *arg, wpool_job *job) {
+    const wpool__mapping *m = (const wpool__mapping *)arg;
+    int error = 0;
+    for (size_t i = begin; i < end && error == 0; i++)
+        error = m->fn(m->array + i * m->size, job);
+    return error;
+}
+#endif /* WPOOL_CORE_ONLY */
+
+/* ==== [public] ===================================================================================
+   The functions of [api]: check the arguments, call inward. */
+#ifndef WPOOL_CORE_ONLY
+
+static wpool_status wpool__check(const wpool *pool) {
+    if (!pool) return WPOOL_INVALID;
+    return wpool__guard_is_home(&pool->guard) ? WPOOL_OK : WPOOL_OTHER_PROCESS;
+}
+
+/* The same, for what a job of the pool must not do: wait for its own end. */
+static wpool_status wpool__check_outside(const wpool *pool) {
+    bool is_inside = false;
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK) wpool__worker_here(pool, &is_inside);
+    return is_inside ? WPOOL_DEADLOCK : status;
+}
+
+WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config) {
+    wpool_config resolved = {0};
+    if (!pool) return WPOOL_INVALID;
+    *pool = NULL;
+    if (config) resolved = *config;
+#ifdef WPOOL_NO_THREADS
+    resolved.workers = resolved.min_workers = 0;
+    resolved.max_workers = WPOOL_INLINE;
+#endif
+    wpool__config_resolve(&resolved);
+    if (!wpool__config_is_valid(&resolved)) return WPOOL_INVALID;
+    return wpool__pool_create(pool, &resolved);
+}
+
+WPOOL_API wpool_status wpool_start(wpool *pool) {
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !wpool__pool_resume(pool)) status = WPOOL_ALREADY;
+    return status;
+}
+
+WPOOL_API wpool_status wpool_pause(wpool *pool) {
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !wpool__pool_set(pool, WPOOL__PAUSED)) status = WPOOL_ALREADY;
+    return status;
+}
+
+WPOOL_API wpool_status wpool_close(wpool *pool) {
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !wpool__pool_close(pool)) status = WPOOL_ALREADY;
+    return status;
+}
+
+WPOOL_API wpool_status wpool_stop(wpool *pool, wpool_mode mode) {
+    wpool_status status = wpool__check(pool);
+    if ((unsigned)mode > WPOOL_HOT) return WPOOL_INVALID;
+    if (status == WPOOL_OK && !wpool__pool_stop(pool, mode)) status = WPOOL_ALREADY;
+    return status;
+}
+
+WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout) {
+    wpool_status status = wpool__check_outside(pool);
+    if (status != WPOOL_OK) return status;
+    int64_t deadline = wpool__deadline(timeout);
+    if (wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline))
+        return WPOOL_OK;
+    return wpool__pool_gave_up(deadline);
+}
+
+WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout) {
+    wpool_status status = wpool__check_outside(pool);
+    if ((unsigned)mode > WPOOL_HOT) return WPOOL_INVALID;
+    if (status != WPOOL_OK) return status;
+    if (wpool__pool_finish(pool, wpool__deadline(timeout))) return WPOOL_OK;
+    wpool__pool_stop(pool, mode);
+    return WPOOL_TIMEOUT;
+}
+
+WPOOL_API wpool_status wpool_destroy(wpool *pool) {
+    if (!pool) return WPOOL_OK;
+    wpool_status status = wpool__check_outside(pool);
+    if (status != WPOOL_OK) return status;
+    wpool__pool_finish(pool, WPOOL__NEVER);
+    wpool__pool_free(pool, pool->is_inline ? 1 : pool->config.workers);
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
+    return wpool_submit_with(pool, fn, arg, NULL, id);
+}
+
+WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
+    wpool_status status = wpool__check(pool);
+    if (id) *id = 0;
+    if (status != WPOOL_OK || !fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    return wpool__pool_submit(pool, fn, arg, NULL, WPOOL_REFUSE, WPOOL_NOW, id);
+}
+
+WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
+                                         const wpool_options *options, wpool_id *id) {
+    wpool_status status = wpool__check(pool);
+    if (id) *id = 0;
+    if (status != WPOOL_OK || !fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    int64_t timeout = options ? options->timeout : 0;
+    wpool_when_full when_full = timeout ? WPOOL_BLOCK : pool->config.when_full;
+    return wpool__pool_submit(pool, fn, arg, options, when_full, timeout ? timeout : WPOOL_FOREVER,
+                              id);
+}
+
+WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, size_t n,
+                                   wpool_status *why) {
+    wpool_status status = wpool__check(pool);
+    size_t done = 0;
+    if (status == WPOOL_OK && (!fn || (!args && n))) status = WPOOL_INVALID;
+    if (status == WPOOL_OK && !pool->config.results) {
+        wpool__batch batch = {NULL, fn, args, n};
+        done = wpool__pool_accept(pool, &batch, pool->config.when_full, WPOOL__NEVER, &status);
+    }
+    while (status == WPOOL_OK && done < n) {
+        wpool__batch jobs = {NULL, fn, args + done, n - done};
+        done += wpool__pool_submit_records(pool, &jobs, &status);
+    }
+    if (why) *why = status;
+    return done;
+}
+
+WPOOL_API void wpool_job_init(wpool_job *job, wpool_fn fn, void *arg) {
+    if (!job) return;
+    memset(job, 0, sizeof *job);
+    job->fn = fn;
+    job->arg = arg;
+}
+
+WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool_options *options) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK || !job || !job->fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    wpool_state state;
+    if (!wpool__job_enter(job, &state)) return WPOOL_ALREADY;
+    const wpool_job before = {
+        .name = job->name, .on_done = job->on_done, .accepted_ns = job->accepted_ns};
+    if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
+    job->name = options ? options->name : NULL;
+    job->on_done = options ? options->on_done : NULL;
+    job->accepted_ns = WPOOL_CLOCK();
+    wpool__job_publish(&pool->lot, job, WPOOL_STATE_WAITING);
+    int64_t timeout = options ? options->timeout : 0;
+    status = wpool__pool_accept_one(pool, (wpool__call){wpool__worker_run_record, job},
+                                    timeout ? WPOOL_BLOCK : pool->config.when_full,
+                                    timeout ? timeout : WPOOL_FOREVER);
+    if (status != WPOOL_OK) { /* as it was */
+        job->name = before.name;
+        job->on_done = before.on_done;
+        job->accepted_ns = before.accepted_ns;
+        wpool__job_publish(&pool->lot, job, state);
+        wpool__worker_tell_drivers(pool);
+    }
+    return status;
+}
+
+WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout) {
+    if (!job) return WPOOL_INVALID;
+    wpool_state state = wpool__job_state_of(job);
+    if (state >= WPOOL_STATE_SUCCEEDED) return WPOOL_OK; /* its pool may be gone */
+    /* delayed: a submitter is filling it in; in a forked child, for ever */
+    if (state == WPOOL_STATE_UNKNOWN || state == WPOOL_STATE_DELAYED) return WPOOL_UNKNOWN;
+    wpool_status status = wpool__check(job->pool);
+    return status == WPOOL_OK ? wpool__pool_wait(job->pool, job, timeout) : status;
+}
+
+WPOOL_API wpool_status wpool_job_result(const wpool_job *job, wpool_result *result) {
+    if (!job || !result) return WPOOL_INVALID;
+    if (!wpool__job_is_finished(job)) return WPOOL_EMPTY;
+    wpool__job_describe(job, wpool__job_state_of(job), result);
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpool_result *result) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK) return status;
+    wpool__record *record = wpool__table_pin(&pool->table, id);
+    if (!record) return WPOOL_UNKNOWN;
+    status = WPOOL_UNKNOWN;
+    if (wpool__record_is_owned(record)) status = wpool__pool_wait(pool, &record->job, timeout);
+    if (status == WPOOL_OK && !wpool__record_claim(record)) status = WPOOL_UNKNOWN;
+    if (status == WPOOL_OK) {
+        if (result) wpool__job_describe(&record->job, wpool__job_state_of(&record->job), result);
+        if (pool->config.results) wpool__results_remove(&pool->results, record);
+    }
+    wpool__table_drop(&pool->table, record);
+    return status;
+}
+
+WPOOL_API wpool_status wpool_take(wpool *pool, int64_t timeout, wpool_result *result) {
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !pool->config.results) status = WPOOL_INVALID;
+    return status == WPOOL_OK ? wpool__pool_take(pool, timeout, result) : status;
+}
+
+WPOOL_API wpool_status wpool_forget(wpool *pool, wpool_id id) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK) return status;
+    wpool__record *record = wpool__table_pin(&pool->table, id);
+    if (!record) return WPOOL_UNKNOWN;
+    if (!wpool__record_claim(record)) status = WPOOL_UNKNOWN;
+    if (status == WPOOL_OK && pool->config.results) wpool__results_remove(&pool->results, record);
+    wpool__table_drop(&pool->table, record);
+    return status;
+}
+
+WPOOL_API wpool_status wpool_close_results(wpool *pool) {
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !pool->config.results) status = WPOOL_INVALID;
+    if (status != WPOOL_OK) return status;
+    if (!wpool__results_close(&pool->results)) return WPOOL_ALREADY;
+    wpool__worker_tell_drivers(pool);
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id) {
+    if (wpool__check(pool) != WPOOL_OK) return WPOOL_STATE_UNKNOWN;
+    wpool__record *record = wpool__table_pin(&pool->table, id);
+    if (!record) return WPOOL_STATE_UNKNOWN;
+    wpool_state state = wpool__job_state_of(&record->job);
+    if (!wpool__record_is_owned(record)) state = WPOOL_STATE_UNKNOWN; /* delivered meanwhile */
+    wpool__table_drop(&pool->table, record);
+    return state;
+}
+
+WPOOL_API bool wpool_cancelled(const wpool_job *job) {
+    return job && job->pool && wpool__worker_is_told_to_end(job);
+}
+
+WPOOL_API void wpool_set_result(wpool_job *job, void *data) {
+    if (job) job->data = data;
+}
+
+WPOOL_API wpool_id wpool_job_id(const wpool_job *job) { return job ? job->id : 0; }
+
+WPOOL_API unsigned wpool_job_attempt(const wpool_job *job) {
+    return !job ? 0 : job->attempts ? job->attempts : 1; /* a plain job has one attempt */
+}
+
+WPOOL_API wpool *wpool_job_pool(const wpool_job *job) { return job ? job->pool : NULL; }
+
+WPOOL_API void *wpool_worker_state(const wpool_job *job) {
+    return job && job->worker ? job->worker->state : NULL;
+}
+
+/* -- parallel -- */
+
+WPOOL_API void(wpool_fork)(wpool_job *self, wpool_job *child, wpool_fn fn, void *arg) {
+    wpool__fork_push(self, child, fn, arg);
+}
+
+WPOOL_API bool(wpool_unfork)(wpool_job *self, wpool_job *child) {
+    return wpool__fork_pop(self, child);
+}
+
+WPOOL_API void wpool_join(wpool_job *self, wpool_job *child) {
+    if (wpool__job_is_finished(child) || !wpool_unfork(self, child)) return;
+    wpool__worker_adopt(self, child);
+    child->error = child->fn(child->arg, child);
+    /* relaxed: who joins is who forked */
+    wpool__store_relaxed(&child->state, (uint32_t)wpool__worker_outcome(child, child->error));
+}
+
+WPOOL_API wpool_status wpool_for(wpool *pool, size_t begin, size_t end, size_t grain,
+                                 wpool_body body, void *arg) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK) return status;
+    if (begin > end || !body) return WPOOL_INVALID;
+    wpool__loop loop = {.body = body, .arg = arg, .grain = grain};
+    if (grain == 0) loop.grain = (end - begin) / wpool__loop_chunks(pool) + 1;
+    return wpool__parallel_for(pool, begin, end, &loop);
+}
+
+WPOOL_API wpool_status wpool_reduce(wpool *pool, size_t begin, size_t end, size_t grain,
+                                    wpool_fold fold, wpool_combine combine, void *arg, void *result,
+                                    size_t size) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK) return status;
+    if (begin > end || !fold || !combine || !result || size == 0) return WPOOL_INVALID;
+    if (size > SIZE_MAX / 2) return WPOOL_NO_MEMORY;
+    wpool__reduction r = {fold, arg, result, begin, end, grain, size, 0, NULL};
+    return begin == end ? WPOOL_OK : wpool__parallel_reduce(pool, &r, combine, result);
+}
+
+WPOOL_API wpool_status wpool_map(wpool *pool, void *array, size_t count, size_t size, size_t grain,
+                                 wpool_fn fn) {
+    if (count != 0 && (!array || size == 0)) return WPOOL_INVALID;
+    wpool__mapping m = {(unsigned char *)array, size, fn};
+    return wpool_for(pool, 0, count, grain, fn ? wpool__map_elements : NULL, &m);
+}
+
+/* -- watching -- */
+
+WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK || !stats) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    wpool__watch_read(&pool->watch, &pool->queue, stats);
+    stats->workers = pool->config.workers;
+    stats->workers_idle = wpool__idle_count(wpool__idle_word(&pool->idle));
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_get_info(wpool *pool, wpool_info *info) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK || !info) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    info->name = pool->name;
+    info->id = 0;
+    char *text = info->uuid;
+    for (int i = 0; i < 16; i++) {
+        if (i < 8) info->id = info->id << 8 | pool->uuid[i];
+        if (i == 4 || i == 6 || i == 8 || i == 10) *text++ = '-';
+        text += snprintf(text, 3, "%02x", pool->uuid[i]);
+    }
+    return WPOOL_OK;
+}
+
+WPOOL_API const char *wpool_strerror(wpool_status status) {
+    switch (status) {
+#define WPOOL_STATUS_TEXT(name, text) \
+    case WPOOL_##name:                \
+        return text;
+        WPOOL_STATUS_LIST(WPOOL_STATUS_TEXT)
+#undef WPOOL_STATUS_TEXT
+    }
+    return "not a wpool_status";
+}
+
+WPOOL_API unsigned wpool_version(void) { return WPOOL_VERSION; }
+
+WPOOL_API unsigned wpool_cpus(void) { return wpool__platform_cpus(); }
+
+WPOOL_API unsigned wpool_io_workers(void) {
+    unsigned cpus = wpool__platform_cpus();
+    return cpus > WPOOL_MAX_WORKERS / 10 ? WPOOL_MAX_WORKERS : cpus * 10;
+}
+#endif /* WPOOL_CORE_ONLY */
+#endif /* WPOOL_IMPLEMENTATION */
+
+/* ==== [history] ==================================================================================
+   0.1.0 (2026-11)  the first: queue, deques, ids, results, policies, shutdown
+
+   Licence: MIT or Unlicense, as you like. See the file LICENSE; in short: do what you want with it,
+   there is no warranty. */
