@@ -517,7 +517,7 @@ typedef int (*wpool_body)(size_t begin, size_t end, void *arg, wpool_job *job);
    that 8 to 64 chunks come to each worker), on the calling thread and every worker without work;
    return when all is done. From inside a job or from outside. The body must not leave by
    pthread_exit or longjmp. With WPOOL_HELP_ANY a worker that waits for a part runs other jobs
-   meanwhile, and the loop waits for them.
+   meanwhile, and the loop waits for them: none of those may wait for this one to end.
    WPOOL_FAILED: a body returned an error. WPOOL_CANCELLED: the pool was stopped hot. In both cases
    no further chunk was begun. */
 WPOOL_API wpool_status wpool_for(wpool *pool, size_t begin, size_t end, size_t grain,
@@ -2912,11 +2912,12 @@ static bool wpool__worker_is_paused(wpool_worker *worker) {
 }
 
 /* The next call to run. False: none to be had, or paused. A pause may come between the look and the
-   taking, and the call may have been submitted after it: who takes a call has seen what came before
-   its submit, so a second look tells, and the call goes back. */
+   taking, and the call may have been submitted after it. Who takes a call has seen what came before
+   its submit, so a second look tells, and the call goes back, unless a job that runs forked it. */
 static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     if (wpool__worker_is_paused(worker) || !wpool__worker_take(worker, call)) return false;
-    if (!wpool__worker_is_paused(worker) || !wpool__deque_reserve(&worker->deque, 1)) return true;
+    if (!wpool__worker_is_paused(worker) || wpool__worker_is_forked(*call)) return true;
+    if (!wpool__deque_reserve(&worker->deque, 1)) return true;
     wpool__deque_push(&worker->deque, call, 1);
     call->fn = NULL; /* it is in the caller's hands no more */
     return false;
@@ -3055,9 +3056,55 @@ static void *wpool__worker_main(void *arg) {
 }
 #endif
 
+/* -- a thread that is no worker takes part: it gets a deque of the pool's for that time -- */
+
+/* NULL: all are in use. */
+static wpool_worker *wpool__visit_enter(wpool *pool) {
+    uint32_t used = wpool__load_relaxed(&pool->guests); /* relaxed: the exchange checks it */
+    for (unsigned i = 0; i < WPOOL_GUESTS;) {
+        if (used >> i & 1) {
+            i++;
+        } else if (wpool__cas_acq_rel(&pool->guests, &used, used | UINT32_C(1) << i)) { /* [G1] */
+            return &pool->workers[pool->worker_count + i];
+        }
+    }
+    return NULL;
+}
+
+static void wpool__visit_leave(const wpool_worker *guest) {
+    wpool *pool = guest->pool;
+    /* [G1] hands the deque over to the next guest */
+    wpool__and_acq_rel(&pool->guests, ~(UINT32_C(1) << (guest->index - pool->worker_count)));
+}
+
+/* The calling thread as a worker of the pool: the one that it is, or else a guest. */
+typedef struct wpool__visit {
+    wpool_worker *worker; /* NULL: there is no place for another guest */
+    wpool__context context;
+    bool is_guest;
+} wpool__visit;
+
+static void wpool__visit_begin(wpool__visit *visit, wpool *pool) {
+    bool is_inside;
+    visit->worker = wpool__worker_here(pool, &is_inside);
+    visit->is_guest = !visit->worker;
+    if (!visit->is_guest) return;
+    visit->worker = wpool__visit_enter(pool);
+    visit->context = (wpool__context){pool, NULL, wpool__contexts, 0};
+    wpool__contexts = &visit->context;
+}
+
+static void wpool__visit_end(const wpool__visit *visit) {
+    if (!visit->is_guest) return;
+    wpool__contexts = visit->context.outer;
+    if (visit->worker) wpool__visit_leave(visit->worker);
+}
+
 /* -- helping: a job waits, on a worker of its own pool, for another job -- */
 
+/* Is it the job's? NULL: or is it any queued one? */
 static bool wpool__worker_is_call_of(wpool__call call, const wpool_job *job) {
+    if (!job) return wpool__worker_is_queued(call);
     return call.arg == job && (call.fn == wpool__worker_run_record || call.fn == wpool__fork_run);
 }
 
@@ -3092,9 +3139,9 @@ static bool wpool__worker_dig_queue(wpool_worker *worker, const wpool_job *job, 
     return false;
 }
 
-/* Gets the call of a job that has not started out of wherever it lies, and puts what lies above it
-   onto the worker's own deque, where others can have it. False: not met; it is in somebody's
-   hands. */
+/* Gets the call of a job that has not started (NULL: any queued call) out of wherever it lies, and
+   puts what lies above it onto the worker's own deque, where others can have it. False: not met; it
+   is in somebody's hands. */
 static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool is_forked,
                               wpool__call *call) {
     wpool *pool = worker->pool;
@@ -3271,9 +3318,13 @@ static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpoo
 /* Any queued call, the oldest if none is in a deque. */
 static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
     if (wpool__queue_take(&pool->queue, call, 1)) return true;
-    for (unsigned i = 0; i < pool->worker_count; i++)
+    for (unsigned i = 0; i < pool->deque_count; i++)
         if (wpool__deque_steal(&pool->workers[i].deque, call, wpool__worker_is_queued)) return true;
-    return false;
+    wpool__visit visit; /* it may lie under forked ones */
+    wpool__visit_begin(&visit, pool);
+    bool is_met = visit.worker && wpool__worker_dig(visit.worker, NULL, false, call);
+    wpool__visit_end(&visit);
+    return is_met;
 }
 
 /* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
@@ -3952,40 +4003,16 @@ static int wpool__loop_run_span(void *arg, wpool_job *self) {
     return 0;
 }
 
-/* -- a thread that is no worker takes part: it gets a deque of the pool's for that time -- */
-
-/* NULL: all are in use. */
-static wpool_worker *wpool__guest_enter(wpool *pool) {
-    uint32_t used = wpool__load_relaxed(&pool->guests); /* relaxed: the exchange checks it */
-    for (unsigned i = 0; i < WPOOL_GUESTS;) {
-        if (used >> i & 1) {
-            i++;
-        } else if (wpool__cas_acq_rel(&pool->guests, &used, used | UINT32_C(1) << i)) { /* [G1] */
-            return &pool->workers[pool->worker_count + i];
-        }
-    }
-    return NULL;
-}
-
-static void wpool__guest_exit(wpool *pool, const wpool_worker *guest) {
-    /* [G1] hands the deque over to the next guest */
-    wpool__and_acq_rel(&pool->guests, ~(UINT32_C(1) << (guest->index - pool->worker_count)));
-}
-
 /* Runs the loop on the calling thread, whatever that is, and all that help. */
 static wpool_status wpool__parallel_for(wpool *pool, size_t begin, size_t end, wpool__loop *loop) {
-    bool is_inside;
-    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    wpool_worker *guest = worker ? NULL : wpool__guest_enter(pool);
-    wpool_job self = {.pool = pool, .worker = worker ? worker : guest, .attempts = 1};
-    wpool__context context = {pool, NULL, wpool__contexts, 0};
+    wpool__visit visit;
+    wpool__visit_begin(&visit, pool);
+    wpool_job self = {.pool = pool, .worker = visit.worker, .attempts = 1};
     wpool__alone alone;
     self.forks = self.worker ? &self.worker->deque.forks : wpool__alone_forks(&alone);
     self.ran_by = self.worker ? self.worker->self.ran_by : WPOOL_INLINE;
-    if (!worker) wpool__contexts = &context;
     wpool__loop_run(loop, begin, end, &self);
-    if (!worker) wpool__contexts = context.outer;
-    if (guest) wpool__guest_exit(pool, guest);
+    wpool__visit_end(&visit);
     if (wpool__load_relaxed(&loop->has_failed)) return WPOOL_FAILED; /* relaxed: all have joined */
     return wpool__worker_is_told_to_end(&self) ? WPOOL_CANCELLED : WPOOL_OK;
 }

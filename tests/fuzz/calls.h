@@ -770,8 +770,9 @@ static int run_iterations(size_t begin, size_t end, void *arg, wpool_job *contex
 static void act_for(action todo) {
     unsigned runs[16] = {0};
     size_t begin = todo.a & 3, end = begin + (todo.a >> 2) % 13, grain = todo.b & 3;
-    /* a worker that waits for its part may run any job, and that one wait for this thread */
-    if (model.config.help == WPOOL_HELP_ANY && !may_block()) return;
+    /* a worker that waits for its part may run any job, and that one wait for this thread, or
+       until all others have ended */
+    if (model.config.help == WPOOL_HELP_ANY && (model.config.takes_forever || !may_block())) return;
     bool was_hot = model.hot_done;
     wpool_status status = CALL(wpool_for(model.pool, begin, end, grain, run_iterations, runs));
     MUST(status == (was_hot ? WPOOL_CANCELLED : WPOOL_OK) ||

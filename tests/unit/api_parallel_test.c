@@ -507,6 +507,74 @@ TEST(map_calls_for_each_element) {
     test_destroy(pool);
 }
 
+/* ---- a full queue ---- */
+
+typedef struct burying {
+    gate gate;
+    wpool_job child;
+    atomic_uint ran;
+    bool drops_itself;
+} burying;
+
+static int dig_job(void *arg, wpool_job *job) {
+    (void)job;
+    atomic_fetch_add(&((burying *)arg)->ran, 1);
+    return 0;
+}
+
+/* Forks, then fills the queue, and its own deque over the forked child. */
+static int bury(void *arg, wpool_job *self) {
+    burying *b = (burying *)arg;
+    const wpool_options blocks = {.timeout = WPOOL_FOREVER};
+    wpool *pool = wpool_job_pool(self);
+    wpool_fork(self, &b->child, dig_job, b);
+    CHECK_EQ(wpool_submit(pool, dig_job, b, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_submit_with(pool, dig_job, b, &blocks, NULL), WPOOL_OK);
+    CHECK_EQ(test_stats(pool).waiting, 2);
+    if (b->drops_itself) {
+        CHECK_EQ(wpool_submit(pool, dig_job, b, NULL), WPOOL_OK);
+    } else {
+        gate_job(&b->gate, self);
+    }
+    wpool_join(self, &b->child);
+    return 0;
+}
+
+/* Of the jobs over the child, the last one that was submitted is left. */
+static void check_burying(burying *b, wpool *pool) {
+    CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
+    CHECK_EQ(test_stats(pool).discarded, 2);
+    CHECK_EQ(atomic_load(&b->ran), 2);
+    test_destroy(pool);
+}
+
+static wpool *pool_that_drops(void) {
+    wpool_config config = test_config();
+    config.workers = 1;
+    config.queue_capacity = 1;
+    config.when_full = WPOOL_DROP_OLDEST;
+    return test_pool(&config);
+}
+
+TEST(drop_oldest_finds_what_lies_over_a_forked_child) {
+    NEEDS_WORKERS();
+    burying b = {.gate = GATE_CLOSED};
+    wpool *pool = pool_that_drops();
+    CHECK_EQ(wpool_submit(pool, bury, &b, NULL), WPOOL_OK);
+    gate_await_count(&b.gate, 1);
+    CHECK_EQ(wpool_submit(pool, dig_job, &b, NULL), WPOOL_OK);
+    CHECK_EQ(test_stats(pool).waiting, 1);
+    gate_open(&b.gate);
+    check_burying(&b, pool);
+}
+
+TEST(a_job_that_drops_the_oldest_finds_what_lies_over_its_own_child) {
+    burying b = {.drops_itself = true};
+    wpool *pool = pool_that_drops();
+    CHECK_EQ(wpool_submit(pool, bury, &b, NULL), WPOOL_OK);
+    check_burying(&b, pool);
+}
+
 TEST(nonsense_is_refused) {
     wpool *pool = test_pool_of(1, 0);
     double sum = 0;
