@@ -2032,8 +2032,8 @@ static bool wpool__job_announce(wpool_job *job, uint32_t *slept_on) {
     uint32_t state = seen & 0xFF;
     if (state >= WPOOL_STATE_SUCCEEDED || state == WPOOL_STATE_UNKNOWN) return false;
     *slept_on = seen | WPOOL__JOB_SLEPT_ON;
-    /* relaxed: publish reads the bit from the same word */
-    return seen == *slept_on || wpool__cas_relaxed(&job->state, &seen, *slept_on);
+    /* [D6] before a look for something to steal; also if another sleeper has set it already */
+    return wpool__cas_seq_cst(&job->state, &seen, *slept_on);
 }
 
 /* Sleeps until the job has finished, time is out, or for no reason. */
