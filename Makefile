@@ -90,7 +90,7 @@ MATRIX_RUNS = $(foreach cc,$(MATRIX_CC),$(if $(call found,$(cc)),\
          CONFIG=$(cc)$(opt)-$(call with_dashes,$(san))")),\
     $(call skip,$(cc): not installed)))
 NO_THREADS = $(basename $(notdir $(shell grep -l WPOOL_NO_THREADS tests/unit/*_test.c)))
-PORTABLE_RUNS = "$(MAKE) unit CONFIG=no-futex DEFINES=-DWPOOL_NO_FUTEX" \
+PORTABLE_RUNS = "$(MAKE) unit CONFIG=no-futex DEFINES='-DWPOOL_NO_FUTEX -DWPOOL_NO_EVENTFD'" \
     "$(MAKE) unit CONFIG=no-threads DEFINES='-DWPOOL_NO_THREADS -DTEST_INLINE' \
      UNIT='$(NO_THREADS)' INLINE=" \
     $(if $(call found,musl-gcc),"$(MAKE) unit CONFIG=musl CC=musl-gcc",\

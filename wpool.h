@@ -133,6 +133,7 @@
        WPOOL_NO_THREADS         no threads at all: every pool is an inline one
        WPOOL_NO_MEMBARRIER      no heavy fences even where Linux has them: forking costs more
        WPOOL_NO_FUTEX           sleep on a mutex and a condition even where Linux has a futex
+       WPOOL_NO_EVENTFD         wpool_results_fd is a pipe even where Linux has an eventfd
        WPOOL_ASSERT(c)          assert(c) of <assert.h>
        WPOOL_DEBUG              0; 1: assert at the end of a pool that nothing was left in it
        WPOOL_CACHE_LINE         64 (128 on Apple arm64)
@@ -154,7 +155,7 @@
 
    Seams for checkers and other systems, each replaceable: WPOOL_ATOMIC(T) and the WPOOL_ATOMIC_*
    operations ([atomics]); WPOOL_LIGHT_FENCE and WPOOL_HEAVY_FENCE (the same room);
-   WPOOL_PARK, WPOOL_UNPARK, WPOOL_PAUSE, WPOOL_YIELD ([parking]);
+   WPOOL_PARK, WPOOL_UNPARK, WPOOL_PAUSE, WPOOL_YIELD, WPOOL_TOKEN_* ([parking]);
    WPOOL_PLATFORM, the name of a file that stands in for the room [platform], or in that room only
    WPOOL_CLOCK(), WPOOL_THREAD_START, WPOOL_THREAD_JOIN, WPOOL_CLEANUP_PUSH, WPOOL_CLEANUP_POP,
    WPOOL_SYSTEM_ROOT (where /proc and /sys are); WPOOL_THREAD_LOCAL or WPOOL_THREAD_SLOT
@@ -475,6 +476,14 @@ WPOOL_API wpool_status wpool_forget(wpool *pool, wpool_id id);
    WPOOL_ALREADY: closed before. */
 WPOOL_API wpool_status wpool_close_results(wpool *pool);
 
+/* A descriptor for poll, epoll, select or an event loop (config.results): readable when wpool_take
+   may have an answer that is not WPOOL_EMPTY. When it is, call wpool_take(pool, WPOOL_NOW, ...)
+   until it answers WPOOL_EMPTY, which is what makes it unreadable again; after WPOOL_DONE or
+   WPOOL_CLOSED it stays readable. Do not read from it, nor close it: it is the pool's, always the
+   same one, until wpool_destroy. Several threads may poll it.
+   -1: a pool without config.results, of another process, or the system has no descriptor left. */
+WPOOL_API int wpool_results_fd(wpool *pool);
+
 /* Where the job is; WPOOL_STATE_UNKNOWN for a stale id. */
 WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
 
@@ -791,6 +800,9 @@ _Static_assert(WPOOL_RECORDS >= 1 && WPOOL_RECORDS <= 64, "the places of records
 #include <sched.h>
 #include <signal.h>
 #endif
+#if defined(__linux__) && !defined(WPOOL_NO_EVENTFD)
+#include <sys/eventfd.h>
+#endif
 #ifdef __linux__
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -973,6 +985,43 @@ static void wpool__platform_random(unsigned char *bytes, size_t n) {
         z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
         bytes[i] = (unsigned char)(z >> 56);
     }
+}
+
+/* A descriptor that is readable while a token is in it: an eventfd, or else a pipe. False: there is
+   none to be had. */
+static bool wpool__token_open(int ends[2]) {
+#if defined(__linux__) && !defined(WPOOL_NO_EVENTFD)
+    ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return ends[0] >= 0;
+#else
+    if (pipe(ends) != 0) return false;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
+    }
+    return true;
+#endif
+}
+
+static void wpool__token_put(const int ends[2]) {
+    const uint64_t one = 1;
+    while (write(ends[1], &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+/* Takes it out. False: it is not in there. */
+static bool wpool__token_get(const int ends[2]) {
+    uint64_t one;
+    ssize_t got;
+    do {
+        got = read(ends[0], &one, sizeof one);
+    } while (got < 0 && errno == EINTR);
+    return got > 0;
+}
+
+static void wpool__token_close(const int ends[2]) {
+    close(ends[0]);
+    if (ends[1] != ends[0]) close(ends[1]);
 }
 
 /* Tells the process that made it from one that inherited it: a page that fork() wipes costs one
@@ -1351,6 +1400,55 @@ static void wpool__event_notify(wpool__lot *lot, wpool__event *event, uint32_t c
 static void wpool__event_notify_all(wpool__lot *lot, wpool__event *event) {
     wpool__event_notify(lot, event, UINT32_MAX);
 }
+
+/* A descriptor for poll, readable while the bell is up. It is up when a token is in the descriptor,
+   or in the hands of who raised it and is about to put it there; there is never more than one.
+       to wait:  poll; if the condition does not hold, lower(b), and if it was up look once more
+       to wake:  make the condition true; ring(b)
+   Who lowers it and finds the condition true after all rings it for the others. */
+enum { WPOOL__BELL_NONE, WPOOL__BELL_DOWN, WPOOL__BELL_UP };
+
+typedef struct wpool__bell {
+    WPOOL_ATOMIC(uint32_t) state;
+    int ends[2]; /* the descriptor, unless there is none */
+} wpool__bell;
+
+#if !defined(WPOOL_TOKEN_PUT) && !defined(WPOOL_CORE_ONLY)
+#define WPOOL_TOKEN_PUT(ends) wpool__token_put(ends)
+#define WPOOL_TOKEN_GET(ends) wpool__token_get(ends)
+#define WPOOL_TOKEN_OPEN(ends) wpool__token_open(ends)
+#define WPOOL_TOKEN_CLOSE(ends) wpool__token_close(ends)
+#endif
+
+#ifdef WPOOL_TOKEN_PUT
+/* Could it be rung? */
+static bool wpool__bell_is_down(wpool__bell *bell) {
+    /* [E1] after the caller's change, before the look of who lowers it; [B1] the descriptor */
+    return wpool__load_seq_cst(&bell->state) == WPOOL__BELL_DOWN;
+}
+
+static void wpool__bell_ring(wpool__bell *bell) {
+    uint32_t down = WPOOL__BELL_DOWN;
+    if (!wpool__bell_is_down(bell)) return;
+    /* [E1] who sees it up relies on the token */
+    if (wpool__cas_seq_cst(&bell->state, &down, WPOOL__BELL_UP)) WPOOL_TOKEN_PUT(bell->ends);
+}
+
+static void wpool__bell_free(wpool__bell *bell) {
+    /* relaxed: no other thread any more */
+    if (wpool__load_relaxed(&bell->state) != WPOOL__BELL_NONE) WPOOL_TOKEN_CLOSE(bell->ends);
+}
+
+/* True: it was up, so the caller looks at the condition again. */
+static bool wpool__bell_lower(wpool__bell *bell) {
+    /* [B1] the descriptor; up or not, who has the token is the only one who may lower it */
+    if (wpool__load_acquire(&bell->state) != WPOOL__BELL_UP) return false;
+    if (!WPOOL_TOKEN_GET(bell->ends)) return false;
+    /* [E1] before the caller's next look */
+    wpool__store_seq_cst(&bell->state, WPOOL__BELL_DOWN);
+    return true;
+}
+#endif
 
 /* ==== [memory] ===================================================================================
    Arrays, zeroed, on a cache line of their own, from the pool's allocator or the default one. */
@@ -2553,6 +2651,7 @@ struct wpool {
     wpool__idle idle;
     wpool__table table;
     wpool__results results;
+    wpool__bell bell; /* for readers of results that poll */
 };
 
 static bool wpool__pool_is_unbuffered(const wpool *pool) { return pool->capacity == 0; }
@@ -2614,15 +2713,17 @@ static bool wpool__worker_only_takers_left(wpool *pool) {
    ended it: by workers after they entered idle [W3], by others after a change of the shared
    account. */
 static void wpool__worker_settle(wpool *pool) {
-    bool is_closed = wpool__gate_is_closed(&pool->queue.tail);
+    bool has_readers =
+        wpool__gate_is_closed(&pool->queue.tail) &&
+        (wpool__event_has_waiters(&pool->results.event) || wpool__bell_is_down(&pool->bell));
     wpool__worker_tell_drivers(pool);
-    if (!wpool__event_has_waiters(&pool->watch.quiet) &&
-        !(is_closed && wpool__event_has_waiters(&pool->results.event)))
-        return;
+    if (!has_readers && !wpool__event_has_waiters(&pool->watch.quiet)) return;
     if (wpool__worker_unfinished(pool) == 0)
         wpool__event_notify_all(&pool->lot, &pool->watch.quiet);
-    if (is_closed && wpool__worker_only_takers_left(pool))
+    if (has_readers && wpool__worker_only_takers_left(pool)) {
         wpool__event_notify_all(&pool->lot, &pool->results.event);
+        wpool__bell_ring(&pool->bell);
+    }
 }
 
 static bool wpool__worker_is_told_to_end(const wpool_job *job) {
@@ -2639,6 +2740,7 @@ static void wpool__worker_hand_over(wpool *pool, wpool__record *record) {
     bool is_closed = !pool->config.results || wpool__results_is_closed(&pool->results);
     if (!is_closed && wpool__record_is_owned(record)) {
         wpool__results_push(&pool->results, record);
+        wpool__bell_ring(&pool->bell);
     } else {
         if (!record->has_asker) wpool__record_claim(record);
         wpool__table_drop(&pool->table, record);
@@ -3557,17 +3659,22 @@ typedef struct wpool__taking {
     wpool_status status;
 } wpool__taking;
 
+/* Can nothing finish any more, as far as the reader is concerned? */
+static bool wpool__pool_is_done(const wpool__taking *taking) {
+    wpool *pool = taking->pool;
+    if (!wpool__gate_is_closed(&pool->queue.tail)) return false;
+    return taking->is_inside ? wpool__worker_only_takers_left(pool)
+                             : wpool__worker_unfinished(pool) == 0;
+}
+
 /* One look for a result. False: nothing yet. */
-static bool wpool__pool_take_now(void *ctx) {
-    wpool__taking *taking = (wpool__taking *)ctx;
+static bool wpool__pool_take_look(wpool__taking *taking) {
     wpool *pool = taking->pool;
     if (wpool__results_is_closed(&pool->results)) {
         taking->status = WPOOL_CLOSED;
         return true;
     }
-    bool is_done = wpool__gate_is_closed(&pool->queue.tail) &&
-                   (taking->is_inside ? wpool__worker_only_takers_left(pool)
-                                      : wpool__worker_unfinished(pool) == 0);
+    bool is_done = wpool__pool_is_done(taking);
     wpool__record *record = wpool__results_take(&pool->results); /* after: what finished is in it */
     if (!record && !is_done) return false;
     taking->status = record ? WPOOL_OK : WPOOL_DONE;
@@ -3576,6 +3683,16 @@ static bool wpool__pool_take_now(void *ctx) {
             wpool__job_describe(&record->job, wpool__job_state_of(&record->job), taking->result);
         wpool__table_drop(&pool->table, record);
     }
+    return true;
+}
+
+/* The same, and if there is nothing, the descriptor says so. */
+static bool wpool__pool_take_now(void *ctx) {
+    wpool__taking *taking = (wpool__taking *)ctx;
+    wpool__bell *bell = &taking->pool->bell;
+    if (wpool__pool_take_look(taking)) return true;
+    if (!wpool__bell_lower(bell) || !wpool__pool_take_look(taking)) return false;
+    wpool__bell_ring(bell); /* there may be more, and others who poll */
     return true;
 }
 
@@ -3661,6 +3778,23 @@ static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result 
     return status == WPOOL_TIMEOUT && timeout == WPOOL_NOW ? WPOOL_EMPTY : status;
 }
 
+/* The descriptor of the bell, made when it is asked for first; up, so that the first look is taken.
+   -1: the system has none. */
+static int wpool__pool_descriptor(wpool *pool) {
+    wpool__bell *bell = &pool->bell;
+    wpool__lock_take(&pool->lot, &pool->results.lock);
+    /* relaxed: made under the lock */
+    bool is_there = wpool__load_relaxed(&bell->state) != WPOOL__BELL_NONE;
+    if (!is_there && WPOOL_TOKEN_OPEN(bell->ends)) {
+        WPOOL_TOKEN_PUT(bell->ends);
+        /* [B1] hands the descriptor over; what was finished before, the first look finds */
+        wpool__store_seq_cst(&bell->state, WPOOL__BELL_UP);
+        is_there = true;
+    }
+    wpool__lock_release(&pool->lot, &pool->results.lock);
+    return is_there ? bell->ends[0] : -1;
+}
+
 /* -- life -- */
 
 static bool wpool__pool_set(wpool *pool, uint32_t bits) {
@@ -3726,6 +3860,7 @@ static void wpool__pool_free(wpool *pool, unsigned started) {
         wpool__deque_free(&pool->workers[i].deque);
     wpool__table_free(&pool->table);
     wpool__queue_free(&pool->queue);
+    wpool__bell_free(&pool->bell);
     wpool__memory_free(pool->allocator, pool->workers);
     wpool__memory_free(pool->allocator, pool->idle.sleepers);
     wpool__memory_free(pool->allocator, pool->watch.accounts);
@@ -4283,8 +4418,14 @@ WPOOL_API wpool_status wpool_close_results(wpool *pool) {
     if (status == WPOOL_OK && !pool->config.results) status = WPOOL_INVALID;
     if (status != WPOOL_OK) return status;
     if (!wpool__results_close(&pool->results)) return WPOOL_ALREADY;
+    wpool__bell_ring(&pool->bell);
     wpool__worker_tell_drivers(pool);
     return WPOOL_OK;
+}
+
+WPOOL_API int wpool_results_fd(wpool *pool) {
+    if (wpool__check(pool) != WPOOL_OK || !pool->config.results) return -1;
+    return wpool__pool_descriptor(pool);
 }
 
 WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id) {

@@ -11,7 +11,7 @@ coverage_make = $(MAKE) CC=$(COVERAGE_CC) CFLAGS='-O0 -g --coverage -fprofile-up
 
 # Three kinds of pools cannot be had in one program: with a futex, without, and without threads.
 COVERAGE_RUNS = "$(coverage_make) unit CONFIG=coverage" \
-    "$(coverage_make) unit CONFIG=coverage/no-futex DEFINES=-DWPOOL_NO_FUTEX" \
+    "$(coverage_make) unit CONFIG=coverage/no-futex DEFINES='-DWPOOL_NO_FUTEX -DWPOOL_NO_EVENTFD'" \
     "$(coverage_make) unit CONFIG=coverage/no-threads DEFINES='-DWPOOL_NO_THREADS -DTEST_INLINE' \
      UNIT='$(NO_THREADS)' INLINE=" \
     "$(coverage_make) stress CONFIG=coverage TEST_SECONDS=$(COVERAGE_SECONDS)" \

@@ -125,9 +125,18 @@ plant room_in_silence ${W}_free_room 1 'if (wpool__event_has_waiters(&pool->watc
 plant not_settled ${W}_rest 2 'wpool__worker_settle(pool);' '' submit submit_destroy
 plant no_look_after_announce wpool__pool_await 2 'if (holds(ctx)) return true;' '' \
     submit submit_destroy
-plant done_read_late wpool__pool_take_now 1 'if (!record && !is_done)' \
+plant done_read_late wpool__pool_take_look 1 'if (!record && !is_done)' \
     'is_done = wpool__gate_is_closed(&pool->queue.tail) && wpool__worker_unfinished(pool) == 0;
     if (!record && !is_done)' result take_two_readers
+plant bell_not_rung ${W}_hand_over 1 'wpool__bell_ring(&pool->bell);' '' result take_by_descriptor
+plant bell_not_rung_at_the_end ${W}_settle 1 'wpool__bell_ring(&pool->bell);' '' \
+    result take_by_descriptor
+plant bell_not_rung_again wpool__pool_take_now 1 'wpool__bell_ring(bell);' '' \
+    result take_by_descriptor
+plant bell_lowered_unseen wpool__pool_take_now 1 '|| !wpool__pool_take_look(taking)' '|| true' \
+    result take_by_descriptor
+plant bell_lowered_without_token wpool__bell_lower 1 'if (!WPOOL_TOKEN_GET(bell->ends)) return false;' \
+    'WPOOL_TOKEN_GET(bell->ends);' result take_by_descriptor
 plant delivering_not_counted wpool__account_deliver 1 'begins ? 1 : UINT32_MAX' '0' \
     result take_two_readers
 plant result_in_silence wpool__results_push 1 'wpool__event_notify(' '(void)(' \

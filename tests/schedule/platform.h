@@ -30,6 +30,30 @@ static void wpool__platform_random(unsigned char *bytes, size_t n) {
     while (n-- > 0)
         bytes[n] = (unsigned char)sched_random();
 }
+
+/* One descriptor at a time, and never two tokens in it; sched_poll waits for one. */
+static bool wpool__token_open(int ends[2]) {
+    SCHED_CHECK(!sched.has_token);
+    ends[0] = ends[1] = 3;
+    return sched.has_token = true;
+}
+static void wpool__token_put(const int ends[2]) {
+    SCHED_CHECK(sched.has_token && ends[1] == 3 && !sched.token);
+    sched.token = 1;
+    sched_unpark(SCHED_HERE(ends), &sched.token, INT32_MAX);
+}
+static bool wpool__token_get(const int ends[2]) {
+    SCHED_CHECK(sched.has_token && ends[0] == 3);
+    sched_point(false);
+    bool is_there = sched.token != 0;
+    sched.token = 0;
+    return is_there;
+}
+static void wpool__token_close(const int ends[2]) {
+    SCHED_CHECK(sched.has_token && ends[0] == 3);
+    sched.has_token = false;
+}
+
 static void wpool__guard_init(wpool__guard *guard) { *guard = 1; }
 static bool wpool__guard_is_home(const wpool__guard *guard) { return *guard != 0; }
 static void wpool__guard_free(wpool__guard *guard) { *guard = 0; }

@@ -67,6 +67,63 @@ SCENARIO(take_two_readers) {
     scene_close();
 }
 
+/* Readers that poll the descriptor, and look no further than it says. */
+typedef struct poller {
+    unsigned count, futile;
+    wpool_status last;
+    bool takes_one; /* at a time: the descriptor has to stay readable */
+} poller;
+
+static void *poller_run(void *arg) {
+    poller *p = (poller *)arg;
+    wpool_result result;
+    while (p->last == WPOOL_OK || p->last == WPOOL_EMPTY) {
+        sched_poll();
+        unsigned before = p->count;
+        do {
+            p->last = wpool_take(scene.pool, WPOOL_NOW, &result);
+            if (p->last == WPOOL_OK) p->count++, task_taken(&result);
+        } while (p->last == WPOOL_OK && !p->takes_one);
+        p->futile += p->count == before;
+    }
+    return NULL;
+}
+
+SCENARIO(take_by_descriptor) {
+    poller pollers[2] = {{.takes_one = maybe()}, {.takes_one = maybe()}};
+    reader other = {.is_patient = maybe()};
+    bool is_closed_early = pick(4) == 0, has_other = maybe();
+    scene_all(TASK_KINDS);
+    random_errors();
+    scene_open(
+        (wpool_config){.workers = 1 + pick(2), .queue_capacity = 1 + pick(3), .results = true});
+    if (maybe()) task_submitter(TASKS_FROM(4, 2));
+    int descriptor = wpool_results_fd(scene.pool);
+    SCHED_CHECK(descriptor == 3 && wpool_results_fd(scene.pool) == 3);
+    int a = sched_spawn(poller_run, &pollers[0]), b = sched_spawn(poller_run, &pollers[1]);
+    int c = sched_spawn(task_submitter, TASKS_FROM(0, 4));
+    int d = has_other ? sched_spawn(reader_run, &other) : 0;
+    idle_points(pick(100));
+    if (is_closed_early) {
+        SCHED_CHECK(wpool_close_results(scene.pool) == WPOOL_OK);
+    } else {
+        if (maybe()) sched_join(c), c = 0;
+        while (!c && pollers[0].count + pollers[1].count + other.count < to_deliver())
+            sched_point(true); /* they are told of each result, not only of the end */
+        wpool_close(scene.pool);
+    }
+    wpool_status end = is_closed_early ? WPOOL_CLOSED : WPOOL_DONE;
+    sched_join(a);
+    sched_join(b);
+    if (d) sched_join(d);
+    if (c) sched_join(c);
+    SCHED_CHECK(pollers[0].last == end && pollers[1].last == end);
+    if (!is_closed_early)
+        SCHED_CHECK(pollers[0].count + pollers[1].count + other.count == to_deliver());
+    SCHED_CHECK(pollers[0].futile + pollers[1].futile <= 2 * to_deliver() + 8); /* no busy loop */
+    scene_close();
+}
+
 /* One worker: results come in the order in which the jobs have ended. */
 static unsigned in_order_next;
 static void *in_order_reader(void *arg) {

@@ -114,6 +114,8 @@ static struct {
     long allocated;       /* blocks alive */
     int allocations_left; /* then one fails; negative: none does */
     int threads_left;
+    uint32_t token; /* in the only descriptor, if has_token */
+    bool has_token;
     uint64_t operation_count;
     sched_operation operations[SCHEDULER_TRACE];
 } sched;
@@ -587,12 +589,15 @@ static __attribute__((unused)) void sched_await(sched_flag *flag) {
         sched_park(SCHED_HERE(flag), flag, 0, INT64_MAX);
 }
 
+/* As poll: until the descriptor is readable. */
+static __attribute__((unused)) void sched_poll(void) { sched_await(&sched.token); }
+
 static void *sched_main(void *scenario) {
     (*(void (**)(void))scenario)();
     sched.look = NULL;
     for (int i = 1; i < sched.thread_count; i++)
         SCHED_CHECK(sched.threads[i].state == THREAD_ENDED);
-    SCHED_CHECK(sched.allocated == 0);
+    SCHED_CHECK(sched.allocated == 0 && !sched.has_token);
     return NULL;
 }
 
@@ -612,6 +617,7 @@ static const char *sched_run(uint64_t seed, void (*scenario)(void)) {
     sched.now = 1000;
     sched.look = NULL;
     sched.allocated = 0;
+    sched.token = sched.has_token = 0;
     sched.allocations_left = sched.threads_left = -1;
     sched.thread_count = 0;
     sched.verdict = NULL;
