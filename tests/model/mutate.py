@@ -24,12 +24,12 @@ SCHEDULE = os.environ.get('SCHEDULE', os.path.join(HERE, '..', 'schedule')) # th
 SCHEDULE_MS = os.environ.get('SCHEDULE_MS', '300')
 # clients by room, the likeliest to notice first
 CLIENTS = {
-    'parking': ['lock', 'event', 'idle'],
+    'parking': ['lock', 'event', 'bell', 'idle'],
     'queue': ['queue', 'limit', 'event_close', 'event_twice', 'idle'],
     'fork': ['fork'],
     'deque': ['fork_one', 'deque', 'fork', 'idle_push'],
     'idle': ['stack', 'idle'],
-    'job': ['table', 'results'],
+    'job': ['wait', 'table', 'results'],
     'results': ['results'],
     'watch': ['quiet', 'limit'],
     'worker': ['pool'],
