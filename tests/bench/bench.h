@@ -89,6 +89,32 @@ static inline void bench_print_spread(bench_spread spread) {
     printf("%-26s", text);
 }
 
+/* ---- a pool of ours ---- */
+
+static inline void *bench_pool(wpool_config config) {
+    wpool *pool;
+    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
+    return pool;
+}
+
+static inline void *bench_pool_of(unsigned workers) {
+    return bench_pool((wpool_config){.workers = workers});
+}
+
+static inline void bench_pool_end(void *pool) {
+    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
+}
+
+/* Runs fn(arg) as a job, to its end. */
+static inline void bench_pool_run(wpool *pool, wpool_fn fn, void *arg) {
+    wpool_job job;
+    wpool_job_init(&job, fn, arg);
+    bench_check(wpool_submit_job(pool, &job, NULL) == WPOOL_OK, "wpool_submit_job");
+    bench_check(wpool_job_wait(&job, WPOOL_FOREVER) == WPOOL_OK, "wpool_job_wait");
+}
+
+/* ---- measurements ---- */
+
 /* Resident memory of this process. */
 static inline double bench_resident_bytes(void) {
     unsigned long total = 0, resident = 0;

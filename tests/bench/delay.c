@@ -75,13 +75,9 @@ static int take_samples(void *arg, wpool_job *self) {
 static void measure(const char *name, double (*sample)(wpool_job *), size_t count) {
     static const double percents[] = {50, 99, 99.9};
     sampling s = {sample, count, bench_alloc(count, sizeof(double))};
-    wpool *pool;
-    wpool_job job;
-    bench_check(wpool_create(&pool, &(wpool_config){.workers = 2}) == WPOOL_OK, "create");
-    wpool_job_init(&job, take_samples, &s);
-    bench_check(wpool_submit_job(pool, &job, NULL) == WPOOL_OK, "submit");
-    bench_check(wpool_job_wait(&job, WPOOL_FOREVER) == WPOOL_OK, "wait");
-    wpool_destroy(pool);
+    wpool *pool = bench_pool_of(2);
+    bench_pool_run(pool, take_samples, &s);
+    bench_pool_end(pool);
     bench_sort(s.delays_us, count);
     printf("%-24s", name);
     for (size_t i = 0; i < BENCH_COUNT(percents); i++) {

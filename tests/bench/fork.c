@@ -27,12 +27,7 @@ int main(void) {
     };
     char title[80];
     snprintf(title, sizeof title, "ns per fork in fib(%zu), lower is better", fib);
-    bench_table table = {.name = "fork", .title = title, .measure = measure};
-    table.rows = rows;
-    table.row_count = BENCH_COUNT(rows);
-    table.columns = columns;
-    table.column_count = BENCH_COUNT(columns);
-    table.repeat = bench_setting("REPEAT", 5);
-    bench_table_run(&table);
+    bench_table table = {.name = "fork", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

@@ -77,10 +77,7 @@ static void run_along(bench_table *table, const size_t *numbers, size_t count, b
         snprintf(titles[i], sizeof titles[i], "%zu", numbers[i]);
         columns[i].title = titles[i];
     }
-    table->columns = columns;
-    table->column_count = count;
-    table->repeat = bench_setting("REPEAT", 3);
-    bench_table_run(table);
+    bench_table_run(table, columns, count, 3);
 }
 
 static void set_workers(bench_column *column, size_t n) { column->workers = (unsigned)n; }
@@ -94,11 +91,8 @@ static const size_t many_submitters[] = {1, 2, 4, 8, 16};
 static const size_t many_jobs[] = {1000, 10000, 100000, 1000000, 10000000};
 
 static bench_table submit_table(const char *name, const char *title) {
-    return (bench_table){.name = name,
-                         .title = title,
-                         .rows = submit_rows,
-                         .row_count = BENCH_COUNT(submit_rows),
-                         .measure = measure_submit};
+    return (bench_table){
+        .name = name, .title = title, .measure = measure_submit, BENCH_ROWS(submit_rows)};
 }
 
 static void grow_submit(void) {
@@ -117,19 +111,19 @@ static void grow_submit(void) {
 
 static void grow_fork(void) {
     bench_column usual = {NULL, 1, 0, bench_setting("FIB", 32), "ns/fork", 0};
-    bench_table table = {.name = "growth-fork-workers", .title = "ns per fork by workers"};
-    table.rows = fork_rows;
-    table.row_count = BENCH_COUNT(fork_rows);
-    table.measure = measure_fork;
+    bench_table table = {.name = "growth-fork-workers",
+                         .title = "ns per fork by workers",
+                         .measure = measure_fork,
+                         BENCH_ROWS(fork_rows)};
     run_along(&table, many_workers, BENCH_COUNT(many_workers), usual, set_workers);
 }
 
 static void grow_loop(void) {
     bench_column usual = {NULL, 1, 0, bench_setting("ELEMENTS", 1000000), "us", 0};
-    bench_table table = {.name = "growth-loop-workers", .title = "us per loop by threads"};
-    table.rows = loop_rows;
-    table.row_count = BENCH_COUNT(loop_rows);
-    table.measure = measure_loop;
+    bench_table table = {.name = "growth-loop-workers",
+                         .title = "us per loop by threads",
+                         .measure = measure_loop,
+                         BENCH_ROWS(loop_rows)};
     run_along(&table, many_workers, BENCH_COUNT(many_workers), usual, set_workers);
 }
 

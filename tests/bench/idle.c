@@ -143,10 +143,8 @@ static void write_csv(double ms, size_t workers, size_t seconds) {
 int main(void) {
     size_t workers = bench_setting("WORKERS", 64), seconds = bench_setting("IDLE_SECONDS", 5);
     static snapshot before, after;
-    wpool *pool;
-    wpool_config config = {.workers = (unsigned)workers};
+    wpool *pool = bench_pool_of((unsigned)workers);
     _Atomic size_t ran = 0;
-    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
     for (size_t i = 0; i < JOBS_BEFORE; i++)
         wpool_submit(pool, nothing, &ran, NULL);
     bench_check(wpool_drain(pool, WPOOL_FOREVER) == WPOOL_OK, "wpool_drain");
@@ -166,6 +164,6 @@ int main(void) {
     write_csv(cpu_after_ms - cpu_before_ms, workers, seconds);
     print_timers(workers);
     printf("resident            %.0f KiB\n", bench_resident_bytes() / 1024);
-    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
+    bench_pool_end(pool);
     return 0;
 }

@@ -51,12 +51,7 @@ int main(void) {
     };
     char title[80];
     snprintf(title, sizeof title, "a loop over %zu elements, lower is better", elements);
-    bench_table table = {.name = "loop", .title = title, .measure = measure};
-    table.rows = rows;
-    table.row_count = BENCH_COUNT(rows);
-    table.columns = columns;
-    table.column_count = BENCH_COUNT(columns);
-    table.repeat = bench_setting("REPEAT", 5);
-    bench_table_run(&table);
+    bench_table table = {.name = "loop", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

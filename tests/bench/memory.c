@@ -17,18 +17,17 @@ static int nothing(void *arg, wpool_job *job) {
 
 static void measure_queue(const void *input, double *figures) {
     size_t jobs = *(const size_t *)input;
-    wpool *pool;
     wpool_config config = {.workers = 2, .queue_capacity = jobs, .start_paused = true};
     config.when_full = WPOOL_REFUSE;
 
     double before = bench_resident_bytes();
-    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
+    wpool *pool = bench_pool(config);
     figures[EMPTY_POOL_BYTES] = bench_resident_bytes() - before;
     for (size_t i = 0; i < jobs; i++) {
         bench_check(wpool_submit(pool, nothing, NULL, NULL) == WPOOL_OK, "wpool_submit");
     }
     figures[FULL_QUEUE_BYTES] = bench_resident_bytes() - before;
-    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
+    bench_pool_end(pool);
 }
 
 /* ---- a pool just made ---- */
@@ -55,18 +54,16 @@ static void counting_free(void *ptr, size_t size, void *user) {
 static void measure_pool(const void *input, double *figures) {
     (void)input;
     count all = {0};
-    wpool *pool;
     wpool_allocator allocator = {.alloc = counting_alloc, .free = counting_free, .user = &all};
-    wpool_config config = {.workers = 2, .allocator = &allocator};
 
     double before = bench_resident_bytes();
-    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
+    wpool *pool = bench_pool((wpool_config){.workers = 2, .allocator = &allocator});
     figures[REQUESTS] = (double)all.requests;
     figures[REQUESTED_BYTES] = (double)all.requested_bytes;
     bench_check(wpool_submit(pool, nothing, NULL, NULL) == WPOOL_OK, "wpool_submit");
     bench_check(wpool_drain(pool, WPOOL_FOREVER) == WPOOL_OK, "wpool_drain");
     figures[RESIDENT_BYTES] = bench_resident_bytes() - before;
-    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
+    bench_pool_end(pool);
     figures[LEFT_BYTES] = (double)all.requested_bytes - (double)all.freed_bytes;
 }
 

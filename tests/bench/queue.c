@@ -66,41 +66,17 @@ static inline size_t our_take(void *queue, void **values, size_t n) {
     return got;
 }
 
-static void our_pairs(void *queue, size_t count) {
-    queue_pairs(queue, count, 1, our_put, our_take);
-}
-
-static void our_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, our_put);
-}
-
-static uint64_t our_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, our_take);
-}
-
-static void our_pairs_many(void *queue, size_t count) {
-    queue_pairs(queue, count, QUEUE_BATCH, our_put, our_take);
-}
-
-static void our_produce_many(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, QUEUE_BATCH, our_put);
-}
-
-static uint64_t our_consume_many(void *queue, size_t count) {
-    return queue_consume(queue, count, QUEUE_BATCH, our_take);
-}
+QUEUE_LOOPS(our, our_put, our_take, 1)
+QUEUE_LOOPS(our_many, our_put, our_take, QUEUE_BATCH)
 
 static const queue_peer ours = {our_create, our_destroy, our_pairs, our_produce, our_consume};
-static const queue_peer ours_many = {our_create, our_destroy, our_pairs_many, our_produce_many,
-                                     our_consume_many};
+static const queue_peer ours_many = {our_create, our_destroy, our_many_pairs, our_many_produce,
+                                     our_many_consume};
 
 /* ---- peers ---- */
 
 #ifdef HAVE_TBB
-static const queue_peer peer_tbb_bounded = {peer_tbb_queue_create, peer_tbb_queue_destroy,
-                                            peer_tbb_queue_pairs, peer_tbb_queue_produce,
-                                            peer_tbb_queue_consume};
-#define TBB_QUEUE &peer_tbb_bounded
+#define TBB_QUEUE &peer_tbb_queue
 #else
 #define TBB_QUEUE NULL
 #endif
@@ -223,13 +199,8 @@ int main(void) {
     };
     char title[80];
     snprintf(title, sizeof title, "%zu pointers through a queue of %d", items, QUEUE_CAPACITY);
-    bench_table table = {.name = "queue", .title = title, .measure = measure};
+    bench_table table = {.name = "queue", .title = title, .measure = measure, BENCH_ROWS(rows)};
     table.other = "unbounded";
-    table.rows = rows;
-    table.row_count = BENCH_COUNT(rows);
-    table.columns = columns;
-    table.column_count = BENCH_COUNT(columns);
-    table.repeat = bench_setting("REPEAT", 5);
-    bench_table_run(&table);
+    bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

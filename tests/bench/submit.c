@@ -33,12 +33,7 @@ int main(void) {
     };
     char title[80];
     snprintf(title, sizeof title, "Mjobs/s, higher is better; %zu jobs", jobs);
-    bench_table table = {.name = "submit", .title = title, .measure = measure};
-    table.rows = rows;
-    table.row_count = BENCH_COUNT(rows);
-    table.columns = columns;
-    table.column_count = BENCH_COUNT(columns);
-    table.repeat = bench_setting("REPEAT", 5);
-    bench_table_run(&table);
+    bench_table table = {.name = "submit", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

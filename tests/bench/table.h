@@ -49,6 +49,9 @@ typedef struct bench_table {
     double *samples; /* row by row, column by column */
 } bench_table;
 
+/* For the initializer of a table. */
+#define BENCH_ROWS(array) .rows = (array), .row_count = BENCH_COUNT(array)
+
 typedef struct bench_place {
     const bench_table *table;
     size_t row, column;
@@ -223,8 +226,12 @@ static inline void table_write_csv(const bench_table *table) {
     }
 }
 
-/* Measures, prints and writes all of it. */
-static inline void bench_table_run(bench_table *table) {
+/* Measures, prints and writes all of it, each cell REPEAT times, or as often as is usual. */
+static inline void bench_table_run(bench_table *table, const bench_column *columns, size_t count,
+                                   size_t usual) {
+    table->columns = columns;
+    table->column_count = count;
+    table->repeat = bench_setting("REPEAT", usual);
     table->samples =
         bench_alloc(table->row_count * table->column_count * table->repeat, sizeof *table->samples);
     table_measure_all(table);

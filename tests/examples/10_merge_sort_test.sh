@@ -43,10 +43,5 @@ refuses 2 "$tmp/one" "$tmp/two"
 refuses 2 -g 1
 refuses 2 -j x
 refuses 2 -n -1
-if [ "$full" ]; then
-    example "$tmp/random" >$full 2>"$tmp/messages"
-    check "full disk" "1 1" "$? $(wc -l <"$tmp/messages" | tr -d ' ')"
-else
-    skip "full disk" "no /dev/full"
-fi
+full_disk "full disk" "$tmp/random"
 finish

@@ -58,13 +58,6 @@ refuses 1 "$tmp/missing"
 refuses 1 "$tmp"
 refuses 2 -j 0
 refuses 2 a b
-if [ "$full" ]; then
-    for options in "" -s; do
-        # shellcheck disable=SC2086 # to be split
-        example $options "$tmp/large" >$full 2>"$tmp/messages"
-        check "full disk $options" "1 1" "$? $(wc -l <"$tmp/messages" | tr -d ' ')"
-    done
-else
-    skip "full disk" "no /dev/full"
-fi
+full_disk "full disk" "$tmp/large"
+full_disk "full disk -s" -s "$tmp/large"
 finish

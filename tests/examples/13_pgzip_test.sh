@@ -50,14 +50,8 @@ refuses 2 -x
 refuses 2 a b
 example "$tmp" >"$tmp/output" 2>"$tmp/messages"
 check "a directory" "1 1" "$? $(wc -l <"$tmp/messages" | tr -d ' ')"
-if [ "$full" ]; then
-    for name in empty mixed; do
-        example "$tmp/$name" >$full 2>"$tmp/messages"
-        check "full disk, $name" "1 1" "$? $(wc -l <"$tmp/messages" | tr -d ' ')"
-    done
-else
-    skip "full disk" "no /dev/full"
-fi
+full_disk "full disk, empty" "$tmp/empty"
+full_disk "full disk, mixed" "$tmp/mixed"
 
 [ "$runner" ] || sh "$(dirname "$0")/13_pgzip_speed.sh" "$binary" "$tmp/mixed" # shown with V=1
 finish

@@ -1,4 +1,5 @@
-# Sourced by the tests of the examples, which are called as NAME_test.sh [runner...] path/to/NAME.
+# Sourced by the tests of the examples, which are called as NAME_test.sh [runner...] path/to/NAME,
+# or with the directory of all of them.
 # A runner is what starts the binary, with its options: qemu, valgrind, setarch.
 # shellcheck shell=sh
 
@@ -55,6 +56,15 @@ refuses() {
 # A disk that is always full, for what is written to standard output.
 full=/dev/full
 [ -w $full ] || full=
+
+# full_disk NAME ARGUMENT...: one message, and status 1
+full_disk() {
+    checked=$1
+    shift
+    [ "$full" ] || { skip "$checked" "no /dev/full"; return; }
+    example "$@" >$full 2>"$tmp/messages"
+    check "$checked" "1 1" "$? $(wc -l <"$tmp/messages" | tr -d ' ')"
+}
 
 # random BYTES: not a pattern that deflate would find
 random() {

@@ -1,29 +1,12 @@
 #!/bin/sh
 # Compare examples/wc with the system's wc: wc_test.sh [runner...] path/to/wc
-# A runner is what starts the binary, with its options: qemu, valgrind, setarch.
+# shellcheck source=tests/examples/check.sh
+. "$(dirname "$0")/check.sh"
 
-[ $# -gt 0 ] || { echo "usage: $0 [runner...] path/to/wc" >&2; exit 2; }
-runner=
-while [ $# -gt 1 ]; do
-    runner="$runner $1"
-    shift
-done
-binary=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-tmp=$(mktemp -d) || exit 2
 chmod 755 "$tmp"
 running=
 trap 'chmod -R u+rwx "$tmp" 2>/dev/null; rm -rf "$tmp"' EXIT
 trap '[ -z "$running" ] || kill -9 "$running" 2>/dev/null; exit 130' INT TERM
-passed=0 failed=0 skipped=0
-
-pass() { passed=$((passed + 1)); echo "PASS $1"; }
-fail() { failed=$((failed + 1)); echo "FAIL $1: $2"; }
-skip() { skipped=$((skipped + 1)); echo "SKIP $1: $2"; }
-
-# check NAME EXPECTED ACTUAL
-check() {
-    if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "expected '$2', got '$3'"; fi
-}
 
 # ours ARGUMENT...: the output, then the exit status; messages go to $tmp/messages
 ours() {
@@ -255,5 +238,4 @@ interrupt() {
 }
 interrupt
 
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish

@@ -189,8 +189,7 @@ static void check_own_pool(uint64_t *random) {
     atomic_uint count = 0;
     const unsigned wanted = choose(random, 20);
     wpool *pool = pool_of(1 + choose(random, 3));
-    for (unsigned i = 0; i < wanted; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, wanted);
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), wanted);
 #else

@@ -177,21 +177,17 @@ static void keep_id(client *c, item *it, wpool_id id) {
     c->ids[i].item = it;
 }
 
-static void do_submit(client *c) {
+static void submit_by(client *c, wpool_status (*submit)(wpool *, wpool_fn, void *, wpool_id *)) {
     item *it = item_choose(c);
     wpool_id id = 0, *place = choose(&c->random, 2) ? &id : NULL;
     it->is_listed = true;
-    check_submitted(it, wpool_submit(c->round->pool, item_job, it, place));
+    check_submitted(it, submit(c->round->pool, item_job, it, place));
     keep_id(c, it, id);
 }
 
-static void do_try_submit(client *c) {
-    item *it = item_choose(c);
-    wpool_id id = 0, *place = choose(&c->random, 2) ? &id : NULL;
-    it->is_listed = true;
-    check_submitted(it, wpool_try_submit(c->round->pool, item_job, it, place));
-    keep_id(c, it, id);
-}
+static void do_submit(client *c) { submit_by(c, wpool_submit); }
+
+static void do_try_submit(client *c) { submit_by(c, wpool_try_submit); }
 
 static void do_submit_with(client *c) {
     item *it = item_choose(c);

@@ -14,13 +14,9 @@
 
 /* ---- pools ---- */
 
+/* To start from, where pool_from cannot be used. */
 TEST_HELPER wpool_config test_config(void) {
-    wpool_config config;
-    memset(&config, 0, sizeof config);
-#ifdef TEST_INLINE
-    config.max_workers = WPOOL_INLINE;
-#endif
-    return config;
+    return (wpool_config){.max_workers = POOL_IS_INLINE ? WPOOL_INLINE : 0};
 }
 
 TEST_HELPER wpool *test_pool(const wpool_config *config) {
@@ -32,11 +28,8 @@ TEST_HELPER wpool *test_pool(const wpool_config *config) {
 
 /* workers and queue_capacity as in wpool_config; nothing starts before wpool_start. */
 TEST_HELPER wpool *test_pool_paused(unsigned workers, size_t queue_capacity) {
-    wpool_config config = test_config();
-    config.workers = workers;
-    config.queue_capacity = queue_capacity;
-    config.start_paused = true;
-    return test_pool(&config);
+    return pool_from(
+        (wpool_config){.workers = workers, .queue_capacity = queue_capacity, .start_paused = true});
 }
 
 TEST_HELPER wpool *test_pool_of(unsigned workers, size_t queue_capacity) {
@@ -47,17 +40,12 @@ TEST_HELPER wpool *test_pool_of(unsigned workers, size_t queue_capacity) {
 
 /* How many jobs run at once at most: the inline pool of TEST_INLINE has one runner. */
 TEST_HELPER unsigned test_runners(unsigned workers) {
-#ifdef TEST_INLINE
-    return workers ? 1 : 0;
-#else
-    return workers;
-#endif
+    return POOL_IS_INLINE && workers > 1 ? 1 : workers;
 }
 
 /* A snapshot; each one that a test takes adds up. */
 TEST_HELPER wpool_stats_snapshot test_stats(wpool *pool) {
-    wpool_stats_snapshot s;
-    CHECK_EQ(wpool_stats(pool, &s), WPOOL_OK);
+    const wpool_stats_snapshot s = pool_stats(pool);
     CHECK_EQ(s.accepted,
              s.waiting + s.running + s.succeeded + s.failed + s.cancelled + s.discarded);
     CHECK(s.waiting <= s.accepted && s.running <= s.accepted && s.succeeded <= s.accepted);
@@ -168,6 +156,17 @@ TEST_HELPER void order_check(order *o, unsigned first, unsigned count) {
 }
 
 /* ---- threads of the test ---- */
+
+/* A number below count, at random: each thread has a sequence of its own, all from one seed. */
+TEST_HELPER uint64_t test_choose(uint64_t seed, uint64_t count) {
+    static atomic_uint thread_count;
+    static _Thread_local uint64_t state;
+    if (state == 0) {
+        state = seed + atomic_fetch_add(&thread_count, 1);
+        state = test_random(&state);
+    }
+    return test_random(&state) % count;
+}
 
 typedef struct helper {
     pthread_t id;

@@ -47,6 +47,11 @@ TEST_HELPER int count_job(void *arg, wpool_job *job) {
     return 0;
 }
 
+TEST_HELPER void count_submit(wpool *pool, atomic_uint *count, size_t times) {
+    for (size_t i = 0; i < times; i++)
+        CHECK_EQ(wpool_submit(pool, count_job, count, NULL), WPOOL_OK);
+}
+
 /* ---- a job that says how it went: it waits at its door if it has one, and ends as told ---- */
 
 typedef struct task {

@@ -40,8 +40,7 @@ TEST(after_close_everything_queued_still_runs) {
     wpool_job mine;
     wpool *pool = busy_pool(&door, &first, NULL);
     submit_all(pool, queued, 20);
-    for (int i = 0; i < 20; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &plain, NULL), WPOOL_OK);
+    count_submit(pool, &plain, 20);
     wpool_job_init(&mine, count_job, &plain);
     CHECK_EQ(wpool_submit_job(pool, &mine, NULL), WPOOL_OK);
     CHECK_EQ(wpool_close(pool), WPOOL_OK);
@@ -285,8 +284,7 @@ TEST(any_number_of_threads_may_drain) {
     pthread_t threads[8];
     atomic_uint count = 0;
     wpool *pool = pool_from((wpool_config){.workers = 2, .start_paused = true});
-    for (int i = 0; i < 500; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 500);
     for (int i = 0; i < 8; i++)
         threads[i] = thread_start(drain_in_thread, pool);
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
@@ -319,8 +317,7 @@ TEST(threads_may_shut_down_at_the_same_time) {
         pthread_t threads[4];
         atomic_uint count = 0;
         wpool *pool = pool_of(2);
-        for (int i = 0; i < 100; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, 100);
         for (int i = 0; i < 4; i++)
             threads[i] = thread_start(shutdown_in_thread, pool);
         for (int i = 0; i < 4; i++)
@@ -581,8 +578,7 @@ static void *use_pools(void *arg) {
     for (int round = 0; round < 10; round++) {
         atomic_uint count = 0;
         wpool *pool = pool_of(2);
-        for (int i = 0; i < 20; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, 20);
         if (round % 2) CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
         CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
         CHECK_EQ(atomic_load(&count), 20);

@@ -310,14 +310,11 @@ TEST(who_waits_for_a_job_that_is_then_not_accepted_is_woken) {
 TEST(plain_and_embedded_jobs_allocate_nothing) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
     wpool_options options = {.timeout = WPOOL_FOREVER};
     atomic_uint count = 0;
     void *args[50];
-    config.workers = 3;
-    config.queue_capacity = 100;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool =
+        pool_from((wpool_config){.workers = 3, .queue_capacity = 100, .allocator = &allocator});
     unsigned before = counts.asked;
     CHECK(before > 0);
     for (int i = 0; i < 50; i++)
@@ -342,11 +339,8 @@ TEST(plain_and_embedded_jobs_allocate_nothing) {
 TEST(records_of_delivered_jobs_are_used_again) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
     atomic_uint count = 0;
-    config.workers = 2;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 2, .allocator = &allocator});
     unsigned before = counts.asked;
     for (int i = 0; i < 10000; i++) {
         wpool_id ids[20];
@@ -484,13 +478,10 @@ static void name_done(void *arg, const wpool_result *result) {
 TEST(results_carry_the_name_of_the_job) {
     atomic_uint count = 0;
     wpool_options options = {.name = "resize", .on_done = name_done};
-    wpool_config config = test_config();
     wpool_result result;
     wpool_id id;
     wpool_job job;
-    config.workers = 2;
-    config.results = true;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 2, .results = true});
     CHECK_EQ(wpool_submit_with(pool, count_job, &count, &options, &id), WPOOL_OK);
     CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, &result), WPOOL_OK);
     CHECK_STR(result.name, "resize");

@@ -19,14 +19,12 @@ static void args_init(void) {
 
 /* Each test of a policy runs twice: for plain jobs, and with their results to be taken. */
 static wpool *pool_with(bool results, size_t capacity, wpool_when_full when_full, bool paused) {
-    wpool_config config = test_config();
     args_init();
-    config.workers = 1;
-    config.results = results;
-    config.queue_capacity = capacity;
-    config.when_full = when_full;
-    config.start_paused = paused;
-    return test_pool(&config);
+    return pool_from((wpool_config){.workers = 1,
+                                    .results = results,
+                                    .queue_capacity = capacity,
+                                    .when_full = when_full,
+                                    .start_paused = paused});
 }
 
 /* All results are there, in the order in which the jobs ended: these numbers and no other. */
@@ -128,15 +126,14 @@ TEST(drop_oldest_accepts_all_and_keeps_the_last) {
 TEST(what_is_refused_leaves_no_record) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
     wpool_id id;
     args_init();
-    config.workers = 1;
-    config.queue_capacity = 10;
-    config.when_full = WPOOL_REFUSE;
-    config.results = config.start_paused = true;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 1,
+                                           .queue_capacity = 10,
+                                           .when_full = WPOOL_REFUSE,
+                                           .results = true,
+                                           .start_paused = true,
+                                           .allocator = &allocator});
     CHECK_EQ(wpool_submit_many(pool, step_job, args, 100, NULL), 10);
     unsigned before = counts.asked;
     for (int i = 0; i < 1000; i++) {

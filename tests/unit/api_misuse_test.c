@@ -9,8 +9,7 @@
 /* After all that was done to it, the pool still works; what it has accepted has ended. */
 static void check_unharmed(wpool *pool) {
     atomic_uint count = 0;
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10);
     CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 10);
     const wpool_stats_snapshot stats = test_stats(pool);

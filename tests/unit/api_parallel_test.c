@@ -177,13 +177,9 @@ static int fork_there(void *arg, wpool_job *self) {
 }
 
 TEST(a_job_run_by_its_submitter_may_fork) {
-    wpool_config config = test_config();
     atomic_uint count = 0;
-    config.workers = 1;
-    config.queue_capacity = 1;
-    config.when_full = WPOOL_RUN;
-    config.start_paused = true;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){
+        .workers = 1, .queue_capacity = 1, .when_full = WPOOL_RUN, .start_paused = true});
     for (int i = 0; i < 3; i++)
         CHECK_EQ(wpool_submit(pool, fork_there, &count, NULL), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 2);
@@ -472,11 +468,9 @@ TEST(a_reduction_that_fails_leaves_the_result) {
 TEST(a_reduction_without_memory_fails) {
     memory used = {0};
     wpool_allocator allocator = memory_allocator(&used);
-    wpool_config config = test_config();
     double sum = 3;
     size_t offset = 1;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.allocator = &allocator});
     used.first_denied = 1;
     used.last_denied = UINT32_MAX;
     CHECK_EQ(wpool_reduce(pool, 0, 10, 0, add_fold, add_combine, &offset, &sum, sizeof sum),
@@ -549,11 +543,8 @@ static void check_burying(burying *b, wpool *pool) {
 }
 
 static wpool *pool_that_drops(void) {
-    wpool_config config = test_config();
-    config.workers = 1;
-    config.queue_capacity = 1;
-    config.when_full = WPOOL_DROP_OLDEST;
-    return test_pool(&config);
+    return pool_from(
+        (wpool_config){.workers = 1, .queue_capacity = 1, .when_full = WPOOL_DROP_OLDEST});
 }
 
 TEST(drop_oldest_finds_what_lies_over_a_forked_child) {

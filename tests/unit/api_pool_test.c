@@ -10,8 +10,7 @@
 
 static void run_100_jobs(wpool *pool) {
     atomic_uint count = 0;
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 100);
     test_destroy(pool);
     CHECK_EQ(count, 100);
 }
@@ -122,10 +121,7 @@ TEST(a_pool_needs_a_place_to_be_put) { CHECK_EQ(wpool_create(NULL, NULL), WPOOL_
 TEST(a_pool_keeps_a_copy_of_its_allocator_and_returns_everything) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
-    config.workers = 3;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 3, .allocator = &allocator});
     memset(&allocator, 0, sizeof allocator);
     CHECK(counts.blocks > 0);
     wpool_id id;
@@ -332,8 +328,7 @@ TEST(nothing_starts_before_start) {
     wpool *pool = test_pool_paused(2, 0);
     atomic_uint count = 0;
     wpool_id id;
-    for (int i = 0; i < 9; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 9);
     CHECK_EQ(wpool_submit(pool, count_job, &count, &id), WPOOL_OK);
     test_let_others_run();
     CHECK_EQ(wpool_wait(pool, id, WPOOL_NOW, NULL), WPOOL_TIMEOUT);
@@ -366,8 +361,7 @@ TEST(a_paused_pool_accepts_and_starts_nothing) {
     for (unsigned round = 1; round <= 20; round++) {
         test_await_idle(pool);
         CHECK_EQ(wpool_pause(pool), WPOOL_OK);
-        for (int i = 0; i < 10; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, 10);
         test_let_others_run();
         CHECK_EQ(count, 10 * (round - 1));
         CHECK_EQ(wpool_start(pool), WPOOL_OK);
@@ -383,8 +377,7 @@ TEST(pausing_lets_what_runs_finish_and_keeps_the_rest) {
     atomic_uint count = 0;
     wpool *pool = test_pool_of(2, 0);
     hold_workers(&h, pool, 2);
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10);
     CHECK_EQ(wpool_pause(pool), WPOOL_OK);
     hold_release(&h, 2);
     test_await_running(pool, 0);

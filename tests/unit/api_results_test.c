@@ -6,13 +6,11 @@
 
 static wpool *results_pool(unsigned workers, size_t capacity, wpool_when_full when_full,
                            bool paused) {
-    wpool_config config = test_config();
-    config.workers = workers;
-    config.queue_capacity = capacity;
-    config.when_full = when_full;
-    config.start_paused = paused;
-    config.results = true;
-    return test_pool(&config);
+    return pool_from((wpool_config){.workers = workers,
+                                    .queue_capacity = capacity,
+                                    .when_full = when_full,
+                                    .start_paused = paused,
+                                    .results = true});
 }
 
 static void check_take(wpool *pool, int64_t timeout, wpool_status expected) {
@@ -293,16 +291,22 @@ static void join_readers(helper *threads, unsigned n, readers *r, unsigned taken
     CHECK_EQ(r->closed, n - done);
 }
 
-TEST(closing_wakes_blocked_readers_if_nothing_is_pending) {
-    NEEDS_THREADS();
+/* Three readers are blocked, and nothing is pending, when end is called: so many are done then, the
+   others are told that it is closed. */
+static void check_readers_wake(wpool_status (*end)(wpool *), unsigned done) {
     for (int round = 0; round < 20; round++) {
         helper threads[3];
         readers r = {.pool = results_pool(2, 0, WPOOL_BLOCK, false)};
         start_readers(threads, 3, &r);
-        CHECK_EQ(wpool_close(r.pool), WPOOL_OK);
-        join_readers(threads, 3, &r, 0, 3);
+        CHECK_EQ(end(r.pool), WPOOL_OK);
+        join_readers(threads, 3, &r, 0, done);
         test_destroy(r.pool);
     }
+}
+
+TEST(closing_wakes_blocked_readers_if_nothing_is_pending) {
+    NEEDS_THREADS();
+    check_readers_wake(wpool_close, 3);
 }
 
 TEST(blocked_readers_are_done_when_the_last_job_has_finished) {
@@ -546,15 +550,12 @@ TEST(results_that_nobody_takes_block_neither_jobs_nor_the_end) {
     for (size_t n = 0; n < COUNT_OF(capacities); n++) {
         memory counts = {0};
         wpool_allocator allocator = memory_allocator(&counts);
-        wpool_config config = test_config();
         atomic_uint count = 0;
-        config.workers = 2;
-        config.queue_capacity = capacities[n];
-        config.results = true;
-        config.allocator = &allocator;
-        wpool *pool = test_pool(&config);
-        for (int i = 0; i < 100000; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        wpool *pool = pool_from((wpool_config){.workers = 2,
+                                               .queue_capacity = capacities[n],
+                                               .results = true,
+                                               .allocator = &allocator});
+        count_submit(pool, &count, 100000);
         if (n == 0) CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
         test_destroy(pool);
         CHECK_EQ(count, 100000);
@@ -565,8 +566,7 @@ TEST(results_that_nobody_takes_block_neither_jobs_nor_the_end) {
 TEST(results_can_be_taken_after_the_shutdown) {
     atomic_uint count = 0;
     wpool *pool = results_pool(2, 0, WPOOL_BLOCK, false);
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 100);
     CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
     for (int i = 0; i < 100; i++)
         check_take(pool, WPOOL_NOW, WPOOL_OK);
@@ -578,27 +578,16 @@ TEST(results_can_be_taken_after_the_shutdown) {
 
 TEST(closing_the_results_wakes_blocked_readers) {
     NEEDS_THREADS();
-    for (int round = 0; round < 20; round++) {
-        helper threads[3];
-        readers r = {.pool = results_pool(2, 0, WPOOL_BLOCK, false)};
-        start_readers(threads, 3, &r);
-        CHECK_EQ(wpool_close_results(r.pool), WPOOL_OK);
-        join_readers(threads, 3, &r, 0, 0);
-        test_destroy(r.pool);
-    }
+    check_readers_wake(wpool_close_results, 0);
 }
 
 TEST(after_closing_the_results_nothing_is_taken_but_ids_can_be_waited_for) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
     atomic_uint count = 0;
     wpool_id before, after;
     wpool_result result;
-    config.workers = 2;
-    config.results = true;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 2, .results = true, .allocator = &allocator});
     CHECK_EQ(wpool_submit(pool, count_job, &count, &before), WPOOL_OK);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
     test_drain(pool);
@@ -623,17 +612,12 @@ TEST(after_closing_the_results_nothing_is_taken_but_ids_can_be_waited_for) {
 TEST(with_closed_results_jobs_without_an_id_leave_no_record) {
     memory counts = {0};
     wpool_allocator allocator = memory_allocator(&counts);
-    wpool_config config = test_config();
     atomic_uint count = 0;
-    config.workers = 2;
-    config.queue_capacity = 16;
-    config.results = true;
-    config.allocator = &allocator;
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){
+        .workers = 2, .queue_capacity = 16, .results = true, .allocator = &allocator});
     CHECK_EQ(wpool_close_results(pool), WPOOL_OK);
     unsigned before = counts.asked;
-    for (int i = 0; i < 20000; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 20000);
     test_drain(pool);
     CHECK(counts.asked <= before + 1);
     test_destroy(pool);
@@ -653,11 +637,8 @@ TEST(a_job_forgotten_before_it_starts_still_runs) {
     for (int results = 0; results < 2; results++) {
         atomic_uint count = 0;
         wpool_id id;
-        wpool_config config = test_config();
-        config.workers = 2;
-        config.results = results;
-        config.start_paused = true;
-        wpool *pool = test_pool(&config);
+        wpool *pool =
+            pool_from((wpool_config){.workers = 2, .results = results, .start_paused = true});
         CHECK_EQ(wpool_submit(pool, count_job, &count, &id), WPOOL_OK);
         check_forgotten(pool, id);
         CHECK_EQ(wpool_start(pool), WPOOL_OK);
@@ -708,10 +689,7 @@ TEST(a_job_forgotten_after_it_has_finished_is_not_taken) {
     for (int results = 0; results < 2; results++) {
         atomic_uint count = 0;
         wpool_id ids[3];
-        wpool_config config = test_config();
-        config.workers = 1;
-        config.results = results;
-        wpool *pool = test_pool(&config);
+        wpool *pool = pool_from((wpool_config){.workers = 1, .results = results});
         for (int i = 0; i < 3; i++)
             CHECK_EQ(wpool_submit(pool, count_job, &count, &ids[i]), WPOOL_OK);
         CHECK_EQ(wpool_close(pool), WPOOL_OK);

@@ -102,11 +102,9 @@ static void watch_traffic(void *arg) {
 /* Three submitters and a watcher; what the counters say at the end is what happened. */
 static void run_traffic(wpool_when_full when_full, uint64_t seed) {
     helper submitters[3], watcher;
-    wpool_config config = test_config();
-    config.workers = 3;
-    config.queue_capacity = 16;
-    config.when_full = when_full;
-    traffic t = {.pool = test_pool(&config), .seed = seed, .runners = test_runners(3)};
+    wpool *pool =
+        pool_from((wpool_config){.workers = 3, .queue_capacity = 16, .when_full = when_full});
+    traffic t = {.pool = pool, .seed = seed, .runners = test_runners(3)};
     helper_start(&watcher, watch_traffic, &t);
     for (size_t i = 0; i < COUNT_OF(submitters); i++)
         helper_start(&submitters[i], submit_traffic, &t);
@@ -146,12 +144,9 @@ static void submit_50000_failures(void *arg) {
 /* To a full pool that is paused: so all jobs but 64 end on the threads of their submitters. */
 static wpool_stats_snapshot end_on_several_threads(wpool_when_full when_full) {
     helper threads[4];
-    wpool_config config = test_config();
-    config.workers = 1;
-    config.queue_capacity = 64;
-    config.when_full = when_full;
-    config.start_paused = true;
-    traffic t = {.pool = test_pool(&config), .start = GATE_CLOSED};
+    wpool *pool = pool_from((wpool_config){
+        .workers = 1, .queue_capacity = 64, .when_full = when_full, .start_paused = true});
+    traffic t = {.pool = pool, .start = GATE_CLOSED};
     for (int i = 0; i < 4; i++)
         helper_start(&threads[i], submit_50000_failures, &t);
     gate_await_count(&t.start, 4);

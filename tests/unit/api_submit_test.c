@@ -7,12 +7,10 @@
 static const size_t capacities[] = {1, 2, 3, 5, 64, 1000, 1024, 1025};
 
 static wpool *pool_with(unsigned workers, size_t capacity, wpool_when_full when_full, bool paused) {
-    wpool_config config = test_config();
-    config.workers = workers;
-    config.queue_capacity = capacity;
-    config.when_full = when_full;
-    config.start_paused = paused;
-    return test_pool(&config);
+    return pool_from((wpool_config){.workers = workers,
+                                    .queue_capacity = capacity,
+                                    .when_full = when_full,
+                                    .start_paused = paused});
 }
 
 /* ---- B1: exactly the capacity, and blocking ---- */
@@ -190,14 +188,13 @@ static void check_every_way(wpool *pool, wpool_status expected) {
 }
 
 TEST(a_closed_pool_answers_at_once_full_or_not) {
-    for (int full = 0; full < 2; full++) {
+    for (unsigned jobs = 0; jobs <= 3; jobs += 3) {
         atomic_uint count = 0;
         wpool *pool = test_pool_paused(2, 3);
-        for (int i = 0; i < 3 * full; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, jobs);
         CHECK_EQ(wpool_close(pool), WPOOL_OK);
         check_every_way(pool, WPOOL_CLOSED);
-        CHECK_EQ(test_stats(pool).accepted, (unsigned)(3 * full));
+        CHECK_EQ(test_stats(pool).accepted, jobs);
         test_destroy(pool);
     }
 }
@@ -206,8 +203,7 @@ TEST(a_small_queue_passes_any_number_of_jobs) {
     for (size_t capacity = 1; capacity <= 5; capacity++) {
         atomic_uint count = 0;
         wpool *pool = test_pool_of(2, capacity);
-        for (int i = 0; i < 5000; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, 5000);
         test_destroy(pool);
         CHECK_EQ(count, 5000);
     }
@@ -442,8 +438,7 @@ TEST(drop_oldest_discards_jobs_of_every_kind) {
     wpool_job_init(&job, place_job, &owned);
     CHECK_EQ(wpool_submit_job(pool, &job, &options), WPOOL_OK);
     atomic_uint count = 0;
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 4);
     CHECK_EQ(wpool_wait(pool, id, WPOOL_NOW, &result), WPOOL_OK);
     CHECK_EQ(result.state, WPOOL_STATE_DISCARDED);
     CHECK_EQ(result.error, WPOOL_CANCELLED);
@@ -459,14 +454,12 @@ TEST(drop_oldest_discards_jobs_of_every_kind) {
 
 TEST(dropped_jobs_are_delivered_to_the_readers) {
     atomic_uint count = 0;
-    wpool_config config = test_config();
-    config.workers = 1;
-    config.queue_capacity = 2;
-    config.when_full = WPOOL_DROP_OLDEST;
-    config.start_paused = config.results = true;
-    wpool *pool = test_pool(&config);
-    for (int i = 0; i < 5; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    wpool *pool = pool_from((wpool_config){.workers = 1,
+                                           .queue_capacity = 2,
+                                           .when_full = WPOOL_DROP_OLDEST,
+                                           .start_paused = true,
+                                           .results = true});
+    count_submit(pool, &count, 5);
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
     CHECK_EQ(wpool_close(pool), WPOOL_OK);
     for (int i = 0; i < 5; i++) {

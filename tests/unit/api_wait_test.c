@@ -4,13 +4,12 @@
 #include "wpool.h"
 #include "api.h"
 
+/* With large stacks: jobs run inside of each other. */
 static wpool *helping_pool(unsigned workers, size_t capacity, wpool_help help) {
-    wpool_config config = test_config();
-    config.workers = workers;
-    config.queue_capacity = capacity;
-    config.help = help;
-    config.stack_size = 8 * 1024 * 1024; /* jobs run inside of each other */
-    return test_pool(&config);
+    return pool_from((wpool_config){.workers = workers,
+                                    .queue_capacity = capacity,
+                                    .help = help,
+                                    .stack_size = 8 * 1024 * 1024});
 }
 
 /* ---- from outside ---- */
@@ -583,11 +582,9 @@ TEST(a_job_may_wait_for_a_job_that_somebody_else_submitted) {
         atomic_uint count = 0;
         wpool *pool = test_pool_paused(1, 0);
         CHECK_EQ(wpool_submit(pool, wait_elsewhere_job, &e, NULL), WPOOL_OK);
-        for (unsigned i = 0; i < others; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, others);
         CHECK_EQ(wpool_submit(pool, count_job, &e.ran, &e.id), WPOOL_OK);
-        for (unsigned i = 0; i < others; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, others);
         CHECK_EQ(wpool_start(pool), WPOOL_OK);
         test_drain(pool);
         test_destroy(pool);

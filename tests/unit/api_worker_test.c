@@ -91,10 +91,8 @@ static int hooked_job(void *arg, wpool_job *job) {
 
 TEST(hooks_run_once_per_worker_on_its_thread_and_jobs_get_the_state) {
     hooked h = {0};
-    wpool_config config = test_config();
-    config.workers = HOOKED;
-    config.hooks = (wpool_hooks){start_hook, exit_hook, &h};
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from(
+        (wpool_config){.workers = HOOKED, .hooks = (wpool_hooks){start_hook, exit_hook, &h}});
     wpool_job owned;
     wpool_id id;
     wpool_job_init(&owned, hooked_job, &h);
@@ -123,12 +121,10 @@ static int hooked_parent_job(void *arg, wpool_job *job) {
 
 TEST(jobs_that_a_worker_runs_inside_of_another_get_its_state) {
     hooked h = {0};
-    wpool_config config = test_config();
-    config.workers = 1;
-    config.queue_capacity = 1;
-    config.when_full = WPOOL_RUN;
-    config.hooks = (wpool_hooks){start_hook, exit_hook, &h};
-    wpool *pool = test_pool(&config);
+    wpool *pool = pool_from((wpool_config){.workers = 1,
+                                           .queue_capacity = 1,
+                                           .when_full = WPOOL_RUN,
+                                           .hooks = (wpool_hooks){start_hook, exit_hook, &h}});
     CHECK_EQ(wpool_submit(pool, hooked_parent_job, &h, NULL), WPOOL_OK);
     test_drain(pool);
     test_destroy(pool);
@@ -373,8 +369,7 @@ typedef struct family {
 /* Fills its own queue and more, then blocks until the gate opens. */
 static int parent_job(void *arg, wpool_job *job) {
     family *f = (family *)arg;
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(wpool_job_pool(job), count_job, &f->children, NULL), WPOOL_OK);
+    count_submit(wpool_job_pool(job), &f->children, 100);
     return gate_job(&f->grown, job);
 }
 

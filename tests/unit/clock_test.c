@@ -29,11 +29,16 @@ static void timed_join(timed *t, wpool_status expected) {
     CHECK_EQ(t->status, expected);
 }
 
-/* It has slept since now; it gives up when its time is over, and not a nanosecond before. */
-static void timed_expire(timed *t) {
+/* Somebody sleeps with a timeout, and still does when but a nanosecond of it is left. */
+static void await_nearly_timeout(void) {
     test_clock_parked_until(1);
     test_clock_advance(TIMEOUT - 1);
     test_clock_parked_until(1);
+}
+
+/* It has slept since now; it gives up when its time is over, and not a nanosecond before. */
+static void timed_expire(timed *t) {
+    await_nearly_timeout();
     CHECK(!t->helper.is_finished);
     test_clock_advance(1);
     timed_join(t, WPOOL_TIMEOUT);
@@ -113,9 +118,7 @@ TEST(a_timed_submit_goes_on_when_there_is_room_in_time) {
             unsigned held = held_jobs(pool);
             wpool_job_init(&job, count_job, &count);
             timed_start(&t, submit_ways[way]);
-            test_clock_parked_until(1);
-            test_clock_advance(TIMEOUT - 1);
-            test_clock_parked_until(1);
+            await_nearly_timeout();
             hold_release(&h, 1);
             timed_join(&t, WPOOL_OK);
             hold_release(&h, held - 1);
@@ -236,9 +239,7 @@ TEST(a_timed_wait_ends_when_the_job_does) {
         wpool_job job;
         timed t = held_pair(&h, &job);
         timed_start(&t, wait_ways[way]);
-        test_clock_parked_until(1);
-        test_clock_advance(TIMEOUT - 1);
-        test_clock_parked_until(1);
+        await_nearly_timeout();
         hold_release(&h, 2);
         timed_join(&t, WPOOL_OK);
         test_destroy(t.pool);
@@ -294,9 +295,7 @@ TEST(a_timed_wait_on_a_worker_gives_up_in_its_time) {
             CHECK_EQ(wpool_submit_job(t.pool, &job, NULL), WPOOL_OK);
             gate_await_count(&h.running, 2);
             CHECK_EQ(wpool_submit(t.pool, on_worker_job, &w, NULL), WPOOL_OK);
-            test_clock_parked_until(1);
-            test_clock_advance(TIMEOUT - 1);
-            test_clock_parked_until(1);
+            await_nearly_timeout();
             CHECK(!t.helper.is_finished);
             test_clock_advance(1);
             test_await_running(t.pool, 2);
@@ -352,9 +351,7 @@ TEST(a_timed_take_ends_when_there_is_something_to_say) {
         hold_init(&h);
         if (cases[i].has_job) hold_workers(&h, t.pool, 1);
         timed_start(&t, take);
-        test_clock_parked_until(1);
-        test_clock_advance(TIMEOUT - 1);
-        test_clock_parked_until(1);
+        await_nearly_timeout();
         if (cases[i].end)
             CHECK_EQ(cases[i].end(&t), WPOOL_OK);
         else
@@ -369,9 +366,7 @@ TEST(a_timed_take_of_a_job_gives_up_in_its_time) {
     timed t = {.pool = results_pool(2), .timeout = TIMEOUT};
     on_worker w = {&t, take};
     CHECK_EQ(wpool_submit(t.pool, on_worker_job, &w, NULL), WPOOL_OK);
-    test_clock_parked_until(1);
-    test_clock_advance(TIMEOUT - 1);
-    test_clock_parked_until(1);
+    await_nearly_timeout();
     CHECK(!t.helper.is_finished);
     test_clock_advance(1);
     test_drain(t.pool);

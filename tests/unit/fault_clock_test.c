@@ -15,18 +15,9 @@ static int64_t skewed_clock(void);
 #define YEARS(n) (WPOOL_SECONDS(366 * 24 * 3600) * (n))
 
 static uint64_t seed;
-static atomic_uint thread_count;
 static int64_t skew; /* a processor is behind by less than that, at random (0: none is) */
 
-/* One sequence for each thread, all from one seed. */
-static uint64_t choose(uint64_t count) {
-    static _Thread_local uint64_t state;
-    if (state == 0) {
-        state = seed + atomic_fetch_add(&thread_count, 1);
-        state = test_random(&state);
-    }
-    return test_random(&state) % count;
-}
+static uint64_t choose(uint64_t count) { return test_choose(seed, count); }
 
 static int64_t skewed_clock(void) {
     return test_clock_now() - (skew ? (int64_t)choose((uint64_t)skew) : 0);

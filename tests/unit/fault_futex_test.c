@@ -31,18 +31,9 @@ static int faulty_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 typedef enum fault { FAULT_NONE, FAULT_AGAIN, FAULT_INTERRUPTED, FAULT_LATER, FAULTS } fault;
 
 static uint64_t fault_seed;
-static atomic_uint fault_threads;       /* that have chosen so far */
 static atomic_uint fault_count[FAULTS]; /* sleeps that ended so */
 
-/* One sequence for each thread, all from one seed. */
-static unsigned choose(unsigned count) {
-    static _Thread_local uint64_t state;
-    if (state == 0) {
-        state = fault_seed + atomic_fetch_add(&fault_threads, 1);
-        state = test_random(&state);
-    }
-    return (unsigned)(test_random(&state) % count);
-}
+static unsigned choose(unsigned count) { return (unsigned)test_choose(fault_seed, count); }
 
 /* Three of four sleeps end for no reason. */
 static fault fault_choose(void) {

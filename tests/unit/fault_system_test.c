@@ -93,8 +93,7 @@ TEST(workers_are_pinned_nowhere_without_the_affinity_mask) {
     atomic_uint count = 0;
     denied.affinity = true;
     wpool *pool = pool_from((wpool_config){.workers = 3, .pin_workers = true});
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10);
     test_destroy(pool);
     CHECK_EQ(atomic_load(&count), 10);
 }

@@ -1,15 +1,6 @@
 /* Threads run out: at the n-th one while a pool is made, for every n; when a worker must be
    replaced; and for real, by the system's limit. */
-#define _GNU_SOURCE 1
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-
-static bool start_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                         void *arg);
-
-#define WPOOL_THREAD_START(thread, attr, start, arg) start_thread((thread), (attr), (start), (arg))
-#define WPOOL_THREAD_JOIN(thread) pthread_join((thread), NULL)
+#include "few_threads.h"
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 
@@ -17,22 +8,7 @@ static bool start_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-static atomic_uint asked;                  /* threads wanted */
-static unsigned first_denied, last_denied; /* the n-th one, from 1 */
-static atomic_uint started, ended;         /* as the hooks saw it */
-
-static bool start_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                         void *arg) {
-    const unsigned n = atomic_fetch_add(&asked, 1) + 1;
-    if (n >= first_denied && n <= last_denied) return false;
-    return pthread_create(thread, attr, run, arg) == 0;
-}
-
-static void deny(unsigned first, unsigned last) {
-    atomic_store(&asked, 0);
-    first_denied = first;
-    last_denied = last;
-}
+static atomic_uint started, ended; /* as the hooks saw it */
 
 static void *on_begin(void *user, unsigned worker) {
     (void)worker;
@@ -66,10 +42,10 @@ static void check_no_thread(unsigned workers, bool is_paused) {
         wpool_config config = hooked(workers);
         config.allocator = &allocator;
         config.start_paused = is_paused;
-        deny(n, n);
+        threads_deny(n, n);
         CHECK_EQ(wpool_create(&pool, &config), WPOOL_NO_THREAD);
         CHECK(pool == NULL);
-        CHECK_EQ(atomic_load(&asked), n);
+        CHECK_EQ(atomic_load(&threads_asked), n);
         memory_check_empty(&used);
     }
     check_attendance(workers * (workers - 1) / 2);
@@ -87,7 +63,7 @@ TEST(threads_that_come_back_make_a_pool_again) {
     wpool *pool;
     const wpool_config config = {.workers = 2};
     atomic_uint count = 0;
-    deny(2, 2);
+    threads_deny(2, 2);
     CHECK_EQ(wpool_create(&pool, &config), WPOOL_NO_THREAD);
     CHECK_EQ(wpool_create(&pool, &config), WPOOL_OK);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
@@ -123,27 +99,27 @@ static void check_leavers(unsigned workers, unsigned leaver_count) {
 }
 
 TEST(a_worker_that_cannot_be_replaced_goes_on_itself) {
-    deny(2, UINT32_MAX);
+    threads_deny(2, UINT32_MAX);
     check_leavers(1, 1);
 }
 
 TEST(a_worker_that_can_never_be_replaced_goes_on_and_on) {
-    deny(3, UINT32_MAX);
+    threads_deny(3, UINT32_MAX);
     check_leavers(2, 20);
 }
 
 TEST(a_worker_that_could_not_be_replaced_can_be_later) {
-    deny(2, 2);
+    threads_deny(2, 2);
     check_leavers(1, 5);
 }
 
 TEST(a_worker_that_could_not_be_replaced_twice_can_be_later) {
-    deny(3, 4);
+    threads_deny(3, 4);
     check_leavers(1, 10);
 }
 
 TEST(workers_that_are_replaced_now_and_then) {
-    deny(4, 7);
+    threads_deny(4, 7);
     check_leavers(2, 50);
 }
 
@@ -158,7 +134,7 @@ static int nest_job(void *arg, wpool_job *job) {
 }
 
 TEST(a_worker_that_nested_jobs_left_is_replaced_as_soon_as_it_can_be) {
-    deny(2, 6);
+    threads_deny(2, 6);
     const surroundings before = surroundings_now();
     task leavers[10] = {{0}};
     atomic_uint count = 0;

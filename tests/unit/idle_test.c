@@ -158,8 +158,7 @@ TEST(a_pool_that_never_had_a_job_does_nothing) {
 TEST(a_pool_that_has_done_its_work_does_nothing) {
     atomic_uint count = 0;
     wpool *pool = idle_pool((wpool_config){.workers = 64});
-    for (int i = 0; i < 10000; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10000);
     CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
     await_asleep(64, 64);
     check_nothing_happens(64, 0);
@@ -169,8 +168,7 @@ TEST(a_pool_that_has_done_its_work_does_nothing) {
 TEST(a_paused_pool_with_jobs_does_nothing) {
     atomic_uint count = 0;
     wpool *pool = idle_pool((wpool_config){.workers = 8, .start_paused = true});
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 100);
     await_asleep(8, 8);
     check_nothing_happens(8, 0);
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
@@ -334,8 +332,7 @@ TEST(no_timer_is_armed_by_a_pool_that_works) {
     atomic_uint count = 0;
     wpool *pool = idle_pool((wpool_config){.workers = 4, .results = true});
     for (int round = 0; round < 20; round++) {
-        for (int i = 0; i < 100; i++)
-            CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+        count_submit(pool, &count, 100);
         for (int i = 0; i < 100; i++)
             CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, NULL), WPOOL_OK);
         CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);

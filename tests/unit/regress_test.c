@@ -1,37 +1,16 @@
 /* What users of the best-known C thread pools ran into, one test for each: it does not happen here.
    (C-Thread-Pool of Pithikos, and at the end threadpool of mbrossard.) */
-#define _GNU_SOURCE 1
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-
-static bool start_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                         void *arg);
-
-#define WPOOL_THREAD_START(thread, attr, start, arg) start_thread((thread), (attr), (start), (arg))
-#define WPOOL_THREAD_JOIN(thread) pthread_join((thread), NULL)
+#include "few_threads.h"
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 
 #include "pools.h"
 
-static atomic_uint threads_left = 1000000;
-
-static bool start_thread(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
-                         void *arg) {
-    unsigned left = atomic_load(&threads_left);
-    do
-        if (left == 0) return false;
-    while (!atomic_compare_exchange_weak(&threads_left, &left, left - 1));
-    return pthread_create(thread, attr, run, arg) == 0;
-}
-
 TEST(destroying_one_pool_does_not_stop_the_other) {
     atomic_uint count = 0;
     wpool *a = pool_of(2), *b = pool_of(2);
     CHECK_EQ(wpool_destroy(a), WPOOL_OK);
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(b, count_job, &count, NULL), WPOOL_OK);
+    count_submit(b, &count, 100);
     CHECK_EQ(wpool_drain(b, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 100);
     CHECK_EQ(wpool_destroy(b), WPOOL_OK);
@@ -63,8 +42,7 @@ TEST(destroying_a_pool_with_a_thousand_jobs_runs_all_of_them) {
     for (int i = 0; i < 4; i++)
         CHECK_EQ(wpool_submit(pool, gate_job, &door, NULL), WPOOL_OK);
     gate_await_count(&door, 4);
-    for (int i = 0; i < 1000; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 1000);
     CHECK_EQ(pool_stats(pool).waiting, 1000);
     gate_open(&door);
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
@@ -96,7 +74,7 @@ TEST(making_a_pool_does_not_hang_when_a_thread_cannot_be_made) {
     const surroundings before = surroundings_now();
     for (unsigned threads = 0; threads < 4; threads++) {
         wpool *pool;
-        atomic_store(&threads_left, threads);
+        threads_deny(threads + 1, UINT32_MAX);
         CHECK_EQ(wpool_create(&pool, &config), WPOOL_NO_THREAD);
         CHECK(pool == NULL);
     }
@@ -109,8 +87,7 @@ TEST(two_jobs_that_leave_their_threads_do_not_kill_a_pool_of_two) {
     wpool *pool = pool_of(2);
     for (int i = 0; i < 2; i++)
         CHECK_EQ(wpool_submit(pool, task_job, &leavers[i], NULL), WPOOL_OK);
-    for (int i = 0; i < 100; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 100);
     CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 100);
     CHECK_EQ(pool_stats(pool).failed, 2);
@@ -188,8 +165,7 @@ TEST(destroying_after_workers_were_lost_runs_everything) {
         CHECK_EQ(wpool_submit(pool, task_job, &leavers[i], NULL), WPOOL_OK);
     }
     CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10);
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 10);
 }

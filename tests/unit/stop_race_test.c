@@ -65,31 +65,25 @@ static void check_all_end(wpool *pool, uint64_t accepted) {
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
 }
 
-TEST(jobs_just_taken_from_the_queue_of_a_pool_then_stopped_are_discarded) {
+static void check_jobs_just_taken(bool pauses) {
     atomic_uint count = 0;
     wpool *pool = pool_from((wpool_config){.workers = 1, .start_paused = true});
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    count_submit(pool, &count, 10);
     trap_set('c', &pool->queue.head);
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
     gate_await_count(&trap.door, 1);
+    if (pauses) CHECK_EQ(wpool_pause(pool), WPOOL_OK);
     CHECK_EQ(wpool_stop(pool, WPOOL_GRACEFUL), WPOOL_OK);
     check_all_end(pool, 10);
     CHECK_EQ(atomic_load(&count), 0);
 }
 
+TEST(jobs_just_taken_from_the_queue_of_a_pool_then_stopped_are_discarded) {
+    check_jobs_just_taken(false);
+}
+
 TEST(jobs_just_taken_from_the_queue_of_a_pool_then_paused_and_stopped_are_discarded) {
-    atomic_uint count = 0;
-    wpool *pool = pool_from((wpool_config){.workers = 1, .start_paused = true});
-    for (int i = 0; i < 10; i++)
-        CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
-    trap_set('c', &pool->queue.head);
-    CHECK_EQ(wpool_start(pool), WPOOL_OK);
-    gate_await_count(&trap.door, 1);
-    CHECK_EQ(wpool_pause(pool), WPOOL_OK);
-    CHECK_EQ(wpool_stop(pool, WPOOL_GRACEFUL), WPOOL_OK);
-    check_all_end(pool, 10);
-    CHECK_EQ(atomic_load(&count), 0);
+    check_jobs_just_taken(true);
 }
 
 static void *submit_it(void *job) {

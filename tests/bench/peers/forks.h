@@ -48,22 +48,9 @@ typedef struct fib_call {
     long n, result;
 } fib_call;
 
-static void *fork_wpool_create(unsigned workers) {
-    wpool *pool;
-    wpool_config config = {.workers = workers};
-    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
-    return pool;
-}
-
-static void fork_wpool_destroy(void *pool) {
-    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
-}
-
 static long fork_wpool_run(wpool *pool, wpool_fn fn, long n) {
     fib_call root = {.n = n};
-    wpool_job_init(&root.job, fn, &root);
-    bench_check(wpool_submit_job(pool, &root.job, NULL) == WPOOL_OK, "wpool_submit_job");
-    bench_check(wpool_job_wait(&root.job, WPOOL_FOREVER) == WPOOL_OK, "wpool_job_wait");
+    bench_pool_run(pool, fn, &root);
     return root.result;
 }
 
@@ -87,7 +74,7 @@ static int unfork_job(void *arg, wpool_job *self) {
 
 static long unfork_run(void *pool, long n) { return fork_wpool_run(pool, unfork_job, n); }
 
-static const fork_peer fork_wpool_unfork = {fork_wpool_create, unfork_run, fork_wpool_destroy, 0};
+static const fork_peer fork_wpool_unfork = {bench_pool_of, unfork_run, bench_pool_end, 0};
 
 /* What comes back is called by wpool_join. */
 static int join_job(void *arg, wpool_job *self) {
@@ -106,7 +93,7 @@ static int join_job(void *arg, wpool_job *self) {
 
 static long join_run(void *pool, long n) { return fork_wpool_run(pool, join_job, n); }
 
-static const fork_peer fork_wpool_join = {fork_wpool_create, join_run, fork_wpool_destroy, 0};
+static const fork_peer fork_wpool_join = {bench_pool_of, join_run, bench_pool_end, 0};
 
 /* ---- OpenMP ---- */
 

@@ -17,28 +17,14 @@ typedef struct loop_peer {
 
 /* ---- wpool ---- */
 
-static void *loop_wpool_make(wpool_config config) {
-    wpool *pool;
-    bench_check(wpool_create(&pool, &config) == WPOOL_OK, "wpool_create");
-    return pool;
-}
-
-static void *loop_wpool_create(unsigned workers) {
-    return loop_wpool_make((wpool_config){.workers = workers});
-}
-
 /* The caller is one of them. */
 static void *loop_wpool_create_less(unsigned workers) {
-    if (workers == 1) return loop_wpool_make((wpool_config){.max_workers = WPOOL_INLINE});
-    return loop_wpool_make((wpool_config){.workers = workers - 1});
+    if (workers == 1) return bench_pool((wpool_config){.max_workers = WPOOL_INLINE});
+    return bench_pool_of(workers - 1);
 }
 
 static void loop_wpool_run(void *pool, wpool_body body, size_t count, void *arg) {
     bench_check(wpool_for(pool, 0, count, 0, body, arg) == WPOOL_OK, "wpool_for");
-}
-
-static void loop_wpool_destroy(void *pool) {
-    bench_check(wpool_destroy(pool) == WPOOL_OK, "wpool_destroy");
 }
 
 typedef struct loop_entry {
@@ -55,18 +41,13 @@ static int loop_wpool_job(void *arg, wpool_job *job) {
 
 static void loop_wpool_enter(void *pool, void (*fn)(void *arg), void *arg) {
     loop_entry entry = {fn, arg};
-    wpool_job job;
-    wpool_job_init(&job, loop_wpool_job, &entry);
-    bench_check(wpool_submit_job(pool, &job, NULL) == WPOOL_OK, "wpool_submit_job");
-    bench_check(wpool_job_wait(&job, WPOOL_FOREVER) == WPOOL_OK, "wpool_job_wait");
+    bench_pool_run(pool, loop_wpool_job, &entry);
 }
 
-static const loop_peer loop_wpool = {loop_wpool_create_less, NULL, loop_wpool_run,
-                                     loop_wpool_destroy};
-static const loop_peer loop_wpool_inside = {loop_wpool_create, loop_wpool_enter, loop_wpool_run,
-                                            loop_wpool_destroy};
-static const loop_peer loop_wpool_more = {loop_wpool_create, NULL, loop_wpool_run,
-                                          loop_wpool_destroy};
+static const loop_peer loop_wpool = {loop_wpool_create_less, NULL, loop_wpool_run, bench_pool_end};
+static const loop_peer loop_wpool_inside = {bench_pool_of, loop_wpool_enter, loop_wpool_run,
+                                            bench_pool_end};
+static const loop_peer loop_wpool_more = {bench_pool_of, NULL, loop_wpool_run, bench_pool_end};
 
 /* ---- one thread ---- */
 

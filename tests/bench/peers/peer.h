@@ -35,9 +35,8 @@ typedef struct peer_wpool_pool {
 
 static void *peer_wpool_create(const bench_load *load) {
     peer_wpool_pool *self = bench_alloc(1, sizeof *self);
-    wpool_config config = {.workers = load->workers};
     self->load = load;
-    bench_check(wpool_create(&self->pool, &config) == WPOOL_OK, "wpool_create");
+    self->pool = bench_pool_of(load->workers);
     return self;
 }
 
@@ -73,7 +72,7 @@ static void peer_wpool_drain(void *pool) {
 
 static void peer_wpool_destroy(void *pool) {
     peer_wpool_pool *self = pool;
-    bench_check(wpool_destroy(self->pool) == WPOOL_OK, "wpool_destroy");
+    bench_pool_end(self->pool);
     free(self);
 }
 

@@ -21,15 +21,7 @@ size_t moody_put(void *queue, void *const *values, size_t) {
 
 size_t moody_take(void *queue, void **values, size_t) { return moody(queue)->try_dequeue(*values); }
 
-void moody_pairs(void *queue, size_t count) { queue_pairs(queue, count, 1, moody_put, moody_take); }
-
-void moody_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, moody_put);
-}
-
-uint64_t moody_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, moody_take);
-}
+QUEUE_LOOPS(moody, moody_put, moody_take, 1)
 
 // What a thread needs: a token to put or one to take.
 struct side {
@@ -78,42 +70,33 @@ template <class Work> auto with_both(void *queue, Work work) {
     return work(&self);
 }
 
-void token_pairs(void *queue, size_t count) {
-    with_both(queue, [=](side *self) { queue_pairs(self, count, 1, token_put, token_take); });
-}
+// The loops with tokens.
+template <queue_put_fn *put, queue_take_fn *take, size_t batch> struct with_tokens {
+    static void pairs(void *queue, size_t count) {
+        with_both(queue, [=](side *self) { queue_pairs(self, count, batch, put, take); });
+    }
 
-void token_produce(void *queue, size_t first, size_t count) {
-    with_producer(queue, [=](side *self) { queue_produce(self, first, count, 1, token_put); });
-}
+    static void produce(void *queue, size_t first, size_t count) {
+        with_producer(queue, [=](side *self) { queue_produce(self, first, count, batch, put); });
+    }
 
-uint64_t token_consume(void *queue, size_t count) {
-    return with_consumer(queue,
-                         [=](side *self) { return queue_consume(self, count, 1, token_take); });
-}
+    static uint64_t consume(void *queue, size_t count) {
+        return with_consumer(queue,
+                             [=](side *self) { return queue_consume(self, count, batch, take); });
+    }
+};
 
-void bulk_pairs(void *queue, size_t count) {
-    with_both(queue,
-              [=](side *self) { queue_pairs(self, count, QUEUE_BATCH, bulk_put, bulk_take); });
-}
-
-void bulk_produce(void *queue, size_t first, size_t count) {
-    with_producer(queue,
-                  [=](side *self) { queue_produce(self, first, count, QUEUE_BATCH, bulk_put); });
-}
-
-uint64_t bulk_consume(void *queue, size_t count) {
-    return with_consumer(
-        queue, [=](side *self) { return queue_consume(self, count, QUEUE_BATCH, bulk_take); });
-}
+using tokens = with_tokens<token_put, token_take, 1>;
+using bulk = with_tokens<bulk_put, bulk_take, QUEUE_BATCH>;
 
 }  // namespace
 
 const queue_peer peer_moodycamel = {moody_create, moody_destroy, moody_pairs, moody_produce,
                                     moody_consume};
-const queue_peer peer_moodycamel_tokens = {moody_create, moody_destroy, token_pairs, token_produce,
-                                           token_consume};
-const queue_peer peer_moodycamel_bulk = {moody_create, moody_destroy, bulk_pairs, bulk_produce,
-                                         bulk_consume};
+const queue_peer peer_moodycamel_tokens = {moody_create, moody_destroy, tokens::pairs,
+                                           tokens::produce, tokens::consume};
+const queue_peer peer_moodycamel_bulk = {moody_create, moody_destroy, bulk::pairs, bulk::produce,
+                                         bulk::consume};
 #endif
 
 #ifdef HAVE_BOOST
@@ -135,15 +118,7 @@ size_t boost_take(void *queue, void **values, size_t) {
     return static_cast<nodes *>(queue)->pop(*values);
 }
 
-void boost_pairs(void *queue, size_t count) { queue_pairs(queue, count, 1, boost_put, boost_take); }
-
-void boost_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, boost_put);
-}
-
-uint64_t boost_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, boost_take);
-}
+QUEUE_LOOPS(boost, boost_put, boost_take, 1)
 
 }  // namespace
 

@@ -89,4 +89,16 @@ QUEUE_INLINE void queue_pairs(void *side, size_t count, size_t batch, queue_put_
     }
 }
 
+/* The loops of a queue, over its own put and take: name_pairs, name_produce, name_consume. */
+#define QUEUE_LOOPS(name, put, take, batch)                               \
+    static void name##_pairs(void *queue, size_t count) {                 \
+        queue_pairs(queue, count, batch, put, take);                      \
+    }                                                                     \
+    static void name##_produce(void *queue, size_t first, size_t count) { \
+        queue_produce(queue, first, count, batch, put);                   \
+    }                                                                     \
+    static uint64_t name##_consume(void *queue, size_t count) {           \
+        return queue_consume(queue, count, batch, take);                  \
+    }
+
 #endif /* PEER_QUEUES_H */

@@ -42,17 +42,7 @@ static size_t mutex_queue_take(void *queue, void **values, size_t n) {
     return has_value;
 }
 
-static void mutex_queue_pairs(void *queue, size_t count) {
-    queue_pairs(queue, count, 1, mutex_queue_put, mutex_queue_take);
-}
-
-static void mutex_queue_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, mutex_queue_put);
-}
-
-static uint64_t mutex_queue_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, mutex_queue_take);
-}
+QUEUE_LOOPS(mutex_queue, mutex_queue_put, mutex_queue_take, 1)
 
 static const queue_peer peer_mutex_queue = {mutex_queue_create, free, mutex_queue_pairs,
                                             mutex_queue_produce, mutex_queue_consume};
@@ -119,17 +109,7 @@ static size_t vyukov_take(void *queue, void **values, size_t n) {
     return 1;
 }
 
-static void vyukov_pairs(void *queue, size_t count) {
-    queue_pairs(queue, count, 1, vyukov_put, vyukov_take);
-}
-
-static void vyukov_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, vyukov_put);
-}
-
-static uint64_t vyukov_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, vyukov_take);
-}
+QUEUE_LOOPS(vyukov, vyukov_put, vyukov_take, 1)
 
 static const queue_peer peer_vyukov = {vyukov_create, free, vyukov_pairs, vyukov_produce,
                                        vyukov_consume};
@@ -164,17 +144,7 @@ static size_t ck_queue_take(void *queue, void **values, size_t n) {
     return ck_ring_dequeue_mpmc(&self->ring, self->buffer, values);
 }
 
-static void ck_queue_pairs(void *queue, size_t count) {
-    queue_pairs(queue, count, 1, ck_queue_put, ck_queue_take);
-}
-
-static void ck_queue_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, ck_queue_put);
-}
-
-static uint64_t ck_queue_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, ck_queue_take);
-}
+QUEUE_LOOPS(ck_queue, ck_queue_put, ck_queue_take, 1)
 
 static const queue_peer peer_ck = {ck_queue_create, free, ck_queue_pairs, ck_queue_produce,
                                    ck_queue_consume};

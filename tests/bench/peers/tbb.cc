@@ -1,6 +1,5 @@
 // oneTBB: task_group for submit.c and fork.c, parallel_for for loop.c, its queue for queue.c.
 #include "tbb.h"
-#include "queues.h"
 #include <tbb/concurrent_queue.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -70,6 +69,12 @@ long fib(long n) {
 
 using range = tbb::blocked_range<size_t>;
 
+template <class Partitioner>
+void run_loop(const range &all, wpool_body body, void *arg, const Partitioner &how) {
+    tbb::parallel_for(
+        all, [=](const range &r) { body(r.begin(), r.end(), arg, nullptr); }, how);
+}
+
 }  // namespace
 
 void *peer_tbb_arena(unsigned workers) { return new tbb_arena(workers); }
@@ -85,21 +90,15 @@ void peer_tbb_enter(void *arena, void (*fn)(void *arg), void *arg) {
 }
 
 void peer_tbb_for_auto(void *, wpool_body body, size_t count, void *arg) {
-    tbb::parallel_for(
-        range(0, count), [=](const range &r) { body(r.begin(), r.end(), arg, nullptr); },
-        tbb::auto_partitioner());
+    run_loop(range(0, count), body, arg, tbb::auto_partitioner());
 }
 
 void peer_tbb_for_static(void *, wpool_body body, size_t count, void *arg) {
-    tbb::parallel_for(
-        range(0, count), [=](const range &r) { body(r.begin(), r.end(), arg, nullptr); },
-        tbb::static_partitioner());
+    run_loop(range(0, count), body, arg, tbb::static_partitioner());
 }
 
 void peer_tbb_for_simple(void *, wpool_body body, size_t count, void *arg) {
-    tbb::parallel_for(
-        range(0, count, 1024), [=](const range &r) { body(r.begin(), r.end(), arg, nullptr); },
-        tbb::simple_partitioner());
+    run_loop(range(0, count, 1024), body, arg, tbb::simple_partitioner());
 }
 
 // ---- the queue ----
@@ -108,32 +107,25 @@ namespace {
 
 using bounded = tbb::concurrent_bounded_queue<void *>;
 
-size_t queue_put(void *queue, void *const *values, size_t) {
-    return static_cast<bounded *>(queue)->try_push(values[0]);
-}
-
-size_t queue_take(void *queue, void **values, size_t) {
-    return static_cast<bounded *>(queue)->try_pop(values[0]);
-}
-
-}  // namespace
-
-void *peer_tbb_queue_create(void) {
+void *bounded_create() {
     bounded *queue = new bounded;
     queue->set_capacity(QUEUE_CAPACITY);
     return queue;
 }
 
-void peer_tbb_queue_destroy(void *queue) { delete static_cast<bounded *>(queue); }
+void bounded_destroy(void *queue) { delete static_cast<bounded *>(queue); }
 
-void peer_tbb_queue_pairs(void *queue, size_t count) {
-    queue_pairs(queue, count, 1, queue_put, queue_take);
+size_t bounded_put(void *queue, void *const *values, size_t) {
+    return static_cast<bounded *>(queue)->try_push(values[0]);
 }
 
-void peer_tbb_queue_produce(void *queue, size_t first, size_t count) {
-    queue_produce(queue, first, count, 1, queue_put);
+size_t bounded_take(void *queue, void **values, size_t) {
+    return static_cast<bounded *>(queue)->try_pop(values[0]);
 }
 
-uint64_t peer_tbb_queue_consume(void *queue, size_t count) {
-    return queue_consume(queue, count, 1, queue_take);
-}
+QUEUE_LOOPS(bounded, bounded_put, bounded_take, 1)
+
+}  // namespace
+
+const queue_peer peer_tbb_queue = {bounded_create, bounded_destroy, bounded_pairs, bounded_produce,
+                                   bounded_consume};

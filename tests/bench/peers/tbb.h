@@ -4,6 +4,7 @@
 #define PEER_TBB_H
 
 #include "peer.h"
+#include "queues.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,11 +26,8 @@ void peer_tbb_for_auto(void *arena, wpool_body body, size_t count, void *arg);
 void peer_tbb_for_static(void *arena, wpool_body body, size_t count, void *arg);
 void peer_tbb_for_simple(void *arena, wpool_body body, size_t count, void *arg);
 
-void *peer_tbb_queue_create(void);
-void peer_tbb_queue_destroy(void *queue);
-void peer_tbb_queue_pairs(void *queue, size_t count);
-void peer_tbb_queue_produce(void *queue, size_t first, size_t count);
-uint64_t peer_tbb_queue_consume(void *queue, size_t count);
+/* Its queue with a bound. */
+extern const queue_peer peer_tbb_queue;
 
 #ifdef __cplusplus
 }
