@@ -231,7 +231,8 @@ typedef int (*wpool_fn)(void *arg, wpool_job *job);
     X(NO_MEMORY, "out of memory")                                   \
     X(NO_THREAD, "no thread could be started")                      \
     X(OTHER_PROCESS, "the pool belongs to the parent process")      \
-    X(FAILED, "failed")
+    X(FAILED, "failed")                                             \
+    X(RUNNING, "it runs, and may finish")
 
 typedef enum wpool_status {
 #define WPOOL_STATUS_VALUE(name, text) WPOOL_##name,
@@ -353,7 +354,12 @@ struct wpool_job {
     wpool *pool;
     struct wpool_worker *worker;
     struct wpool__forks *forks;
-    const void *thread;
+    WPOOL_ATOMIC(const void *) thread;
+    const WPOOL_ATOMIC(uint32_t) * told;
+    void (*on_cancel)(void *arg);
+    void *cancel_arg;
+    wpool_job *next, *previous;
+    bool is_listed;
     wpool_id id;
     const char *name;
     void (*on_done)(void *arg, const wpool_result *result);
@@ -487,10 +493,31 @@ WPOOL_API int wpool_results_fd(wpool *pool);
 /* Where the job is; WPOOL_STATE_UNKNOWN for a stale id. */
 WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
 
+/* ---- control ---- */
+
+/* Cancel one job. WPOOL_OK: it had not started and never will; it has ended as discarded, with its
+   on_done (called here) and its result. Its place in the queue becomes free when a worker comes by.
+   WPOOL_CANCELLED (hot): it runs and has been told to end, see wpool_cancelled. WPOOL_RUNNING
+   (graceful): it runs and may finish. WPOOL_ALREADY: it has ended. WPOOL_UNKNOWN: stale id. */
+WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
+
+/* The same for n jobs, from the first to the last; how many of them had not started and never will.
+   What became of each of the others: wpool_job_state. */
+WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool_mode mode);
+
 /* ---- in a job: about the job itself, on the thread that runs it ---- */
 
-/* Should the job end early? Cheap enough for every turn of a loop. */
+/* Should the job end early? It was cancelled, or the pool stopped, hot. One load: cheap enough for
+   every turn of a loop. A job that then returns an error counts as cancelled, one that returns 0
+   as succeeded. */
 WPOOL_API bool wpool_cancelled(const wpool_job *job);
+
+/* Have call(arg) called, once, when the job is told to end: on the thread that tells it. From now
+   until the job's function returns; after that it is not called, nor still running. In place of
+   one that was set before; NULL: none. call must be short: it must not block, leave its thread, or
+   call functions of this pool. WPOOL_CANCELLED: the job has been told already, so it was called
+   here. WPOOL_INVALID: a plain job; let it have an id. */
+WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg);
 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
 WPOOL_API void wpool_set_result(wpool_job *job, void *data);
@@ -675,6 +702,7 @@ static inline void wpool__fork_push(wpool_job *self, wpool_job *child, wpool_fn 
     wpool__cell *cell = &forks->cells[bottom & forks->mask];
     child->fn = fn;
     child->arg = arg;
+    child->told = self->told;
     /* relaxed, these: bottom publishes them, and thieves of an older cell fail their claim */
     wpool__store_relaxed(&child->state, (uint32_t)WPOOL_STATE_WAITING);
     wpool__store_relaxed(&cell->fn, wpool__fork_run);
@@ -2037,7 +2065,8 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 
 /* ==== [job] ======================================================================================
    Records of jobs. A job's state word: bits 0-7 a wpool_state, bit 8 somebody sleeps on the word
-   (legal to be set with no sleeper, illegal to be clear with one).
+   (legal to be set with no sleeper, illegal to be clear with one), bit 9 it runs and has been told
+   to end.
 
    Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
    its generation, which changes when the record is given back. The hold word of a record:
@@ -2050,6 +2079,7 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
    id of another pool is as good as never taken for one of this pool (1 in 2^32). */
 
 #define WPOOL__JOB_SLEPT_ON UINT32_C(0x100)
+#define WPOOL__JOB_TOLD UINT32_C(0x200) /* also in the word of a pool that was stopped hot */
 #define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
 #define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
 #define WPOOL__CHUNKS 26u
@@ -2090,7 +2120,9 @@ static wpool_status wpool__job_wait_status(const wpool_job *job, wpool_state sta
                                            const void *thread) {
     if (state >= WPOOL_STATE_SUCCEEDED) return WPOOL_OK;
     if (state == WPOOL_STATE_UNKNOWN) return WPOOL_UNKNOWN; /* it was not accepted after all */
-    bool is_below = state == WPOOL_STATE_RUNNING && job->thread == thread;
+    /* relaxed: it is this thread's only if this thread wrote it */
+    bool is_below = state == WPOOL_STATE_RUNNING &&
+                    wpool__load_relaxed((WPOOL_ATOMIC(const void *) *)&job->thread) == thread;
     return is_below ? WPOOL_DEADLOCK : WPOOL_EMPTY;
 }
 
@@ -2104,13 +2136,29 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
     return wpool__cas_acq_rel(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
 }
 
-/* From waiting to running, keeping the sleepers' bit. Runner only. */
-static void wpool__job_set_running(wpool_job *job) {
+/* From waiting to running, keeping the sleepers' bit. False: somebody else has, to end it. */
+static bool wpool__job_set_running(wpool_job *job) {
     uint32_t old = WPOOL_STATE_WAITING; /* or with the bit, as the exchange will say */
-    /* [J1] hands over thread to those who see it running */
-    while (!wpool__cas_acq_rel(&job->state, &old,
-                               (old & WPOOL__JOB_SLEPT_ON) | (uint32_t)WPOOL_STATE_RUNNING)) {
-    }
+    do {
+        if ((old & 0xFF) != WPOOL_STATE_WAITING) return false;
+        /* [J1] hands over what fork's thief wrote to those who see it running; [C2] before the
+           runner's look whether the pool was stopped hot */
+    } while (!wpool__cas_seq_cst(&job->state, &old,
+                                 (old & WPOOL__JOB_SLEPT_ON) | (uint32_t)WPOOL_STATE_RUNNING));
+    return true;
+}
+
+/* Tells the job to end, if it runs. Any thread that keeps it in memory. */
+static void wpool__job_tell(wpool_job *job) {
+    uint32_t seen = wpool__load_seq_cst(&job->state); /* [C2] after the pool was stopped hot */
+    do {
+        if ((seen & 0xFF) != WPOOL_STATE_RUNNING) return;
+        /* [C1] what the teller did before is seen by the job */
+    } while (!wpool__cas_seq_cst(&job->state, &seen, seen | WPOOL__JOB_TOLD));
+}
+
+static bool wpool__job_is_told(const wpool_job *job) {
+    return (wpool__load_acquire(job->told) & WPOOL__JOB_TOLD) != 0; /* [C1] */
 }
 
 /* To another state, waking who sleeps on it. A final one is the last touch of the job: the address
@@ -2166,6 +2214,49 @@ static void wpool__job_describe(const wpool_job *job, wpool_state state, wpool_r
             wpool__job_span(job->accepted_ns, job->attempts ? job->started_ns : job->finished_ns),
         .ran_ns = job->attempts ? wpool__job_span(job->started_ns, job->finished_ns) : 0,
     };
+}
+
+/* Jobs to be called when they are told to end: a list, under its lock. Who tells a job does so
+   first and then looks at the list; who enters it looks afterwards whether it has been told. */
+typedef struct wpool__listeners {
+    wpool__lock lock;
+    wpool_job *first;
+} wpool__listeners;
+
+/* Takes the job out of the list, if it is there; afterwards nobody calls. */
+static void wpool__listeners_leave(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
+    if (!job->is_listed) return;
+    wpool__lock_take(lot, &list->lock);
+    *(job->previous ? &job->previous->next : &list->first) = job->next;
+    if (job->next) job->next->previous = job->previous;
+    wpool__lock_release(lot, &list->lock);
+    job->is_listed = false;
+}
+
+/* The job is not in the list. False: it has been told already. */
+static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
+    wpool__lock_take(lot, &list->lock);
+    job->is_listed = !wpool__job_is_told(job); /* [C2] who tells it now looks at the list later */
+    if (job->is_listed) {
+        job->previous = NULL;
+        job->next = list->first;
+        if (list->first) list->first->previous = job;
+        list->first = job;
+    }
+    wpool__lock_release(lot, &list->lock);
+    return job->is_listed;
+}
+
+/* Calls those who have been told, each once. After telling. */
+static void wpool__listeners_call(wpool__lot *lot, wpool__listeners *list) {
+    wpool__lock_take(lot, &list->lock);
+    for (wpool_job *job = list->first; job; job = job->next) {
+        void (*call)(void *) = job->on_cancel;
+        if (!call || !wpool__job_is_told(job)) continue;
+        job->on_cancel = NULL;
+        call(job->cancel_arg);
+    }
+    wpool__lock_release(lot, &list->lock);
 }
 
 /* The record at a place, NULL if there is none yet. */
@@ -2262,6 +2353,15 @@ static wpool__record *wpool__table_pin(wpool__table *table, wpool_id id) {
         if ((hold ^ id) >> 32 || (hold & WPOOL__HOLD_MASK) == 0) return NULL;
         /* [J4] the record as it was made or last dropped */
         if (wpool__cas_acq_rel(&record->hold, &hold, hold + 1)) return record;
+    }
+}
+
+/* Tells every job in the table that runs. */
+static void wpool__table_tell(wpool__table *table) {
+    for (unsigned chunk = 0; chunk < WPOOL__CHUNKS; chunk++) {
+        wpool__record *records = wpool__load_acquire(&table->chunks[chunk]); /* [J2] */
+        for (uint32_t i = 0; records && i < (uint32_t)WPOOL_RECORDS << chunk; i++)
+            wpool__job_tell(&records[i].job);
     }
 }
 
@@ -2424,6 +2524,7 @@ typedef struct wpool__watch {
     wpool__event quiet;            /* who waits until nothing waits or runs sleeps here */
     wpool__event room;             /* who waits for room in the queue sleeps here */
     WPOOL_ATOMIC(uint64_t) direct; /* a gate, as the queue's tail: jobs accepted past the queue */
+    WPOOL_ATOMIC(uint64_t) dead;   /* calls still queued whose jobs were cancelled */
     WPOOL_ATOMIC(uint32_t) takers; /* jobs in wpool_take, and those below them on a stack */
     WPOOL_ATOMIC(uint32_t) takers_asleep; /* workers that sleep there */
     WPOOL_ATOMIC(uint32_t)
@@ -2526,9 +2627,10 @@ static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *s
                         endings[WPOOL__CANCELLED] - endings[WPOOL__DISCARDED];
 }
 
-/* Jobs that have left the queue, and one for each worker that runs none if places is 1. The share
+/* Calls that have left the queue, and one for each worker that runs none if places is 1. The share
    of an account never falls, for its two numbers are of one instant: so the sum is not above what
-   it is at the end of the reading. */
+   it is at the end of the reading. Cancelled jobs have ended, but their calls lie in the queue
+   still: dead is raised before a job counts as ended, and lowered after its call was taken. */
 static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
     uint64_t left = 0;
     for (unsigned i = 0; i < watch->count; i++) {
@@ -2538,7 +2640,8 @@ static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
         left += progress / WPOOL__FINISHED_ONE + running;
         if (running == 0 && !watch->accounts[i].is_shared) left += places;
     }
-    return left;
+    /* [R3] after the accounts; [R1] after the caller announced that it waits for room */
+    return left - wpool__load_seq_cst(&watch->dead);
 }
 
 /* Jobs accepted and not finished, or finished and not handed over; exact when nobody submits. idle
@@ -2577,7 +2680,7 @@ static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
    next; rest when there is none; help while a job waits. */
 
 /* control, bits */
-enum { WPOOL__PAUSED = 1, WPOOL__STOPPED = 2, WPOOL__HOT = 4, WPOOL__EXIT = 8 };
+enum { WPOOL__PAUSED = 1, WPOOL__STOPPED = 2, WPOOL__EXIT = 8, WPOOL__HOT = WPOOL__JOB_TOLD };
 
 /* Once stopped, a pause holds nothing back: what is left is to be discarded. */
 static bool wpool__control_is_paused(uint32_t control) {
@@ -2590,6 +2693,7 @@ typedef struct wpool__context {
     struct wpool_worker *worker; /* NULL: a caller that runs its own job (WPOOL_RUN) */
     struct wpool__context *outer;
     uint32_t taking; /* jobs on the stack up to the last one that is in wpool_take; 0: see outer */
+    const WPOOL_ATOMIC(uint32_t) * told; /* of the innermost job; NULL: the pool's control */
 } wpool__context;
 
 /* The only mutable object that is not in a pool: a job must be able to find the worker it is on.
@@ -2641,8 +2745,9 @@ struct wpool {
     /* rarely written */
     WPOOL_ATOMIC(uint32_t) control;
     WPOOL_ATOMIC(uint32_t) guests; /* bits: those in use */
-    wpool__lock driver;            /* inline: who holds it is the worker */
-    wpool__event drive;            /* inline: who waits sleeps here, for whatever */
+    wpool__listeners listeners;
+    wpool__lock driver; /* inline: who holds it is the worker */
+    wpool__event drive; /* inline: who waits sleeps here, for whatever */
     wpool__lot lot;
     wpool__watch watch;
     /* written by producers: no ticket at or above it may be claimed without a new look */
@@ -2655,6 +2760,14 @@ struct wpool {
 };
 
 static bool wpool__pool_is_unbuffered(const wpool *pool) { return pool->capacity == 0; }
+
+/* The innermost one of this pool, or NULL. */
+static wpool__context *wpool__context_of(const wpool *pool) {
+    wpool__context *context = wpool__contexts;
+    while (context && context->pool != pool)
+        context = context->outer;
+    return context;
+}
 
 /* The calling thread's worker in this pool; *is_inside: or at least it runs a job of the pool. */
 static wpool_worker *wpool__worker_here(const wpool *pool, bool *is_inside) {
@@ -2726,13 +2839,9 @@ static void wpool__worker_settle(wpool *pool) {
     }
 }
 
-static bool wpool__worker_is_told_to_end(const wpool_job *job) {
-    return (wpool__worker_control(job->pool) & WPOOL__HOT) != 0;
-}
-
 static wpool_state wpool__worker_outcome(const wpool_job *job, int error) {
     if (error == 0) return WPOOL_STATE_SUCCEEDED;
-    return wpool__worker_is_told_to_end(job) ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED;
+    return wpool__job_is_told(job) ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED;
 }
 
 /* Gives the finished record to the results, or lets go of it. */
@@ -2786,19 +2895,37 @@ static void wpool__worker_assign(const wpool_job *self, wpool_job *job) {
     job->worker = self->worker;
     job->forks = self->forks;
     job->ran_by = self->ran_by;
-    job->thread = &wpool__contexts;
+    wpool__store_relaxed(&job->thread, &wpool__contexts); /* relaxed: for this thread's own looks */
     job->data = NULL;
     job->error = 0;
     job->attempts = 1;
 }
 
-/* What a job with a record is in the queue: this function, with the job as its argument. */
+/* The job's function has returned: nobody calls it any more. */
+static void wpool__worker_unlisten(wpool_job *job) {
+    wpool__listeners_leave(&job->pool->lot, &job->pool->listeners, job);
+}
+
+/* Calls the job's function. */
+static int wpool__worker_call(wpool_job *job) {
+    wpool__context *context = wpool__context_of(job->pool);
+    const WPOOL_ATOMIC(uint32_t) *before = context->told;
+    context->told = job->told;
+    int error = job->fn(job->arg, job);
+    context->told = before;
+    wpool__worker_unlisten(job);
+    return error;
+}
+
+/* What a job with a record is in the queue: this function, with the job as its argument. It has
+   become running. */
 static int wpool__worker_run_record(void *arg, wpool_job *self) {
     wpool_job *job = (wpool_job *)arg;
     wpool__worker_assign(self, job);
     job->started_ns = WPOOL_CLOCK();
-    wpool__job_set_running(job);
-    job->error = job->fn(job->arg, job);
+    /* [C2] after it is seen to run: who stops the pool hot looks for such jobs afterwards */
+    if (job->id && wpool__load_seq_cst(&self->pool->control) & WPOOL__HOT) wpool__job_tell(job);
+    job->error = wpool__worker_call(job);
     wpool_state state = wpool__worker_outcome(job, job->error);
     wpool__worker_finish(self->pool, wpool__worker_account(self), job, state);
     return 0;
@@ -2814,6 +2941,7 @@ static bool wpool__worker_is_queued(wpool__call call) { return call.fn != wpool_
 static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
     wpool__worker_assign(self, child);
     child->pool = self->pool;
+    child->is_listed = false;
     child->id = 0;
     child->name = NULL;
     child->accepted_ns = child->started_ns = child->finished_ns = 0;
@@ -2824,24 +2952,39 @@ WPOOL_API int wpool__fork_run(void *arg, wpool_job *self) {
     wpool_job *child = (wpool_job *)arg;
     wpool__worker_adopt(self, child);
     wpool__job_set_running(child);
-    child->error = child->fn(child->arg, child);
+    child->error = wpool__worker_call(child);
     wpool__job_publish(&self->pool->lot, child, wpool__worker_outcome(child, child->error));
     return 0;
 }
 
+/* Ends a job that has become running, but will not run. */
+static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_job *job) {
+    job->data = NULL;
+    job->error = WPOOL_CANCELLED;
+    job->attempts = 0;
+    job->ran_by = WPOOL_INLINE;
+    /* relaxed: for its on_done, where a wait for it is one for itself */
+    wpool__store_relaxed(&job->thread, &wpool__contexts);
+    wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
+}
+
+/* The call of a cancelled job has been taken out of the queue: it held a reference, and a place. */
+static void wpool__worker_bury(wpool *pool, wpool_job *job) {
+    wpool__table_drop(&pool->table, (wpool__record *)(void *)job);
+    /* [R3] after the call was taken; [R1] before the look for who waits for room */
+    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX);
+    wpool__worker_free_room(pool, 1);
+}
+
 /* Ends a queued call that will not run. */
 static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__call call) {
-    if (call.fn == wpool__worker_run_record) {
-        wpool_job *job = (wpool_job *)call.arg;
-        job->data = NULL;
-        job->error = WPOOL_CANCELLED;
-        job->attempts = 0;
-        job->ran_by = WPOOL_INLINE;
-        job->thread = &wpool__contexts;
-        wpool__job_set_running(job); /* for its on_done: a wait for it there is one for itself */
-        wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
-    } else {
+    wpool_job *job = (wpool_job *)call.arg;
+    if (call.fn != wpool__worker_run_record) {
         wpool__worker_count_discarded(pool, account);
+    } else if (wpool__job_set_running(job)) {
+        wpool__worker_end_unrun(pool, account, job);
+    } else {
+        wpool__worker_bury(pool, job);
     }
 }
 
@@ -2876,11 +3019,17 @@ static void wpool__frame_run(wpool__frame *frame) {
         wpool__worker_discard(pool, frame->account, call);
         return;
     }
+    bool has_record = call.fn == wpool__worker_run_record;
+    if (has_record && !wpool__job_set_running((wpool_job *)call.arg)) {
+        frame->call.fn = NULL;
+        wpool__worker_bury(pool, (wpool_job *)call.arg);
+        return;
+    }
     wpool__account_begin(frame->account);
     wpool__worker_free_room(pool, 1);
     int error = call.fn(call.arg, frame->self);
     frame->call.fn = NULL;
-    if (call.fn != wpool__worker_run_record)
+    if (!has_record)
         wpool__account_end(&pool->lot, frame->account, wpool__worker_outcome(frame->self, error));
 }
 
@@ -2891,10 +3040,12 @@ static void wpool__frame_abandon(void *arg) {
     if (frame->call.fn == wpool__worker_run_record) {
         wpool_job *job = (wpool_job *)frame->call.arg;
         job->error = WPOOL_FAILED;
+        wpool__worker_unlisten(job);
         wpool__worker_finish(pool, frame->account, job, WPOOL_STATE_FAILED);
     } else if (wpool__worker_is_forked(frame->call)) {
         wpool_job *job = (wpool_job *)frame->call.arg;
         job->error = WPOOL_FAILED;
+        wpool__worker_unlisten(job);
         frame->self->worker->stolen = frame->outer;
         wpool__job_publish(&pool->lot, job, WPOOL_STATE_FAILED);
     } else if (frame->call.fn) {
@@ -2952,8 +3103,8 @@ static void wpool__guest_leave(void *arg) {
 }
 
 static void wpool__guest_run(wpool *pool, wpool__call call) {
-    wpool__guest guest = {.context = {pool, NULL, wpool__contexts, 0},
-                          .self = {.pool = pool, .ran_by = WPOOL_INLINE}};
+    wpool__guest guest = {.context = {pool, NULL, wpool__contexts, 0, NULL},
+                          .self = {.pool = pool, .told = &pool->control, .ran_by = WPOOL_INLINE}};
     guest.self.forks = wpool__alone_forks(&guest.alone);
     guest.frame = (wpool__frame){&guest.self, &pool->watch.accounts[0], call, false, NULL};
     wpool__contexts = &guest.context;
@@ -3141,7 +3292,7 @@ static void *wpool__worker_main(void *arg) {
     wpool_worker *worker = (wpool_worker *)arg;
     wpool *pool = worker->pool;
     wpool__frame frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL};
-    wpool__context context = {pool, worker, NULL, 0};
+    wpool__context context = {pool, worker, NULL, 0, NULL};
     if (worker->has_lost) wpool__thread_join(worker->lost);
     worker->has_lost = worker->has_left_nested = false;
     wpool__contexts = &context;
@@ -3181,18 +3332,21 @@ static void wpool__visit_leave(const wpool_worker *guest) {
 
 /* The calling thread as a worker of the pool: the one that it is, or else a guest. */
 typedef struct wpool__visit {
-    wpool_worker *worker; /* NULL: there is no place for another guest */
+    wpool_worker *worker;                /* NULL: there is no place for another guest */
+    const WPOOL_ATOMIC(uint32_t) * told; /* of the job that it runs, or the pool's control */
     wpool__context context;
     bool is_guest;
 } wpool__visit;
 
 static void wpool__visit_begin(wpool__visit *visit, wpool *pool) {
     bool is_inside;
+    const wpool__context *context = wpool__context_of(pool);
+    visit->told = context && context->told ? context->told : &pool->control;
     visit->worker = wpool__worker_here(pool, &is_inside);
     visit->is_guest = !visit->worker;
     if (!visit->is_guest) return;
     visit->worker = wpool__visit_enter(pool);
-    visit->context = (wpool__context){pool, NULL, wpool__contexts, 0};
+    visit->context = (wpool__context){pool, NULL, wpool__contexts, 0, visit->told};
     wpool__contexts = &visit->context;
 }
 
@@ -3299,7 +3453,7 @@ static bool wpool__pool_drive(wpool *pool) {
     wpool_worker *worker = &pool->workers[0];
     bool has_run = false;
     if (!wpool__lock_try(&pool->driver)) return false;
-    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0},
+    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0, NULL},
                           .frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL}};
     wpool__contexts = &guest.context;
     WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
@@ -3431,10 +3585,33 @@ static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
 
 /* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
 static void wpool__pool_discard(wpool *pool, wpool__call call) {
-    wpool__context context = {pool, NULL, wpool__contexts, 0};
+    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
     wpool__contexts = &context;
     wpool__worker_discard(pool, &pool->watch.accounts[0], call);
     wpool__contexts = context.outer;
+}
+
+/* Cancels the job of a pinned record, which it lets go of. */
+static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
+    wpool_job *job = &record->job;
+    wpool_status status = WPOOL_ALREADY;
+    wpool__add_seq_cst(&pool->watch.dead, 1); /* [R3] before it counts as ended */
+    if (wpool__job_set_running(job)) {
+        wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+        wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
+        wpool__worker_end_unrun(pool, &pool->watch.accounts[0], job);
+        wpool__contexts = context.outer;
+        wpool__worker_settle(pool);
+        return WPOOL_OK; /* the reference is the call's now */
+    }
+    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX); /* [R3] it was not so */
+    if (wpool__job_state_of(job) == WPOOL_STATE_RUNNING) {
+        status = mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING;
+        if (mode == WPOOL_HOT) wpool__job_tell(job);
+        if (mode == WPOOL_HOT) wpool__listeners_call(&pool->lot, &pool->listeners);
+    }
+    wpool__table_drop(&pool->table, record);
+    return status;
 }
 
 static void wpool__pool_drop_oldest(wpool *pool) {
@@ -3553,7 +3730,12 @@ static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
     wpool__record *record = wpool__table_new(&pool->table);
     if (!record) return NULL;
     wpool_id id = record->job.id;
-    record->job = (wpool_job){.fn = fn, .arg = arg, .pool = pool, .id = id, .ran_by = WPOOL_INLINE};
+    record->job = (wpool_job){.fn = fn,
+                              .arg = arg,
+                              .pool = pool,
+                              .told = &record->job.state,
+                              .id = id,
+                              .ran_by = WPOOL_INLINE};
     if (options) {
         record->job.name = options->name;
         record->job.on_done = options->on_done;
@@ -3826,6 +4008,10 @@ static bool wpool__pool_stop(wpool *pool, wpool_mode mode) {
     unsigned round = 0;
     wpool__pool_close(pool);
     bool is_news = wpool__pool_set(pool, WPOOL__STOPPED | (mode == WPOOL_HOT ? WPOOL__HOT : 0u));
+    if (mode == WPOOL_HOT) {
+        wpool__table_tell(&pool->table);
+        wpool__listeners_call(&pool->lot, &pool->listeners);
+    }
     for (;;) {
         if (wpool__pool_take_out(pool, &call)) {
             wpool__pool_discard(pool, call);
@@ -3940,6 +4126,7 @@ static bool wpool__pool_furnish(wpool *pool) {
         worker->index = i;
         worker->random = i + 1;
         worker->self.pool = pool;
+        worker->self.told = &pool->control;
         worker->self.worker = worker;
         worker->self.forks = &worker->deque.forks;
         worker->self.ran_by = has_thread ? i : WPOOL_INLINE;
@@ -4100,7 +4287,7 @@ typedef struct wpool__span {
 
 static bool wpool__loop_is_over(wpool__loop *loop, const wpool_job *self) {
     /* relaxed: sooner or later */
-    return wpool__load_relaxed(&loop->has_failed) || wpool__worker_is_told_to_end(self);
+    return wpool__load_relaxed(&loop->has_failed) || wpool__job_is_told(self);
 }
 
 /* How many chunks a loop has, if it is left to the pool: enough that the last ones to end do so at
@@ -4142,14 +4329,15 @@ static int wpool__loop_run_span(void *arg, wpool_job *self) {
 static wpool_status wpool__parallel_for(wpool *pool, size_t begin, size_t end, wpool__loop *loop) {
     wpool__visit visit;
     wpool__visit_begin(&visit, pool);
-    wpool_job self = {.pool = pool, .worker = visit.worker, .attempts = 1};
+    wpool_job self = {.pool = pool, .told = visit.told, .worker = visit.worker, .attempts = 1};
     wpool__alone alone;
     self.forks = self.worker ? &self.worker->deque.forks : wpool__alone_forks(&alone);
     self.ran_by = self.worker ? self.worker->self.ran_by : WPOOL_INLINE;
     wpool__loop_run(loop, begin, end, &self);
+    wpool__worker_unlisten(&self);
     wpool__visit_end(&visit);
     if (wpool__load_relaxed(&loop->has_failed)) return WPOOL_FAILED; /* relaxed: all have joined */
-    return wpool__worker_is_told_to_end(&self) ? WPOOL_CANCELLED : WPOOL_OK;
+    return wpool__job_is_told(&self) ? WPOOL_CANCELLED : WPOOL_OK;
 }
 
 /* -- reduce: a loop over chunks, each with a partial result on cache lines of its own -- */
@@ -4287,6 +4475,9 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     wpool__pool_finish(pool, WPOOL__NEVER);
+    while (pool->is_inline && wpool__pool_drive(pool)) {
+        /* the calls of cancelled jobs are queued still */
+    }
     wpool__pool_free(pool, pool->is_inline ? 1 : pool->config.workers);
     return WPOOL_OK;
 }
@@ -4347,6 +4538,9 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
     if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
     job->name = options ? options->name : NULL;
     job->on_done = options ? options->on_done : NULL;
+    job->told = &pool->control;
+    job->is_listed = false;
+    wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
     job->accepted_ns = WPOOL_CLOCK();
     wpool__job_publish(&pool->lot, job, WPOOL_STATE_WAITING);
     int64_t timeout = options ? options->timeout : 0;
@@ -4438,8 +4632,26 @@ WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id) {
     return state;
 }
 
+WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode) {
+    wpool_status status = wpool__check(pool);
+    if ((unsigned)mode > WPOOL_HOT) return WPOOL_INVALID;
+    if (status != WPOOL_OK) return status;
+    wpool__record *record = wpool__table_pin(&pool->table, id);
+    if (!record) return WPOOL_UNKNOWN;
+    if (wpool__record_is_owned(record)) return wpool__pool_cancel(pool, record, mode);
+    wpool__table_drop(&pool->table, record); /* delivered, or let go of, meanwhile */
+    return WPOOL_UNKNOWN;
+}
+
+WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool_mode mode) {
+    size_t removed = 0;
+    for (size_t i = 0; ids && i < n; i++)
+        removed += wpool_cancel(pool, ids[i], mode) == WPOOL_OK;
+    return removed;
+}
+
 WPOOL_API bool wpool_cancelled(const wpool_job *job) {
-    return job && job->pool && wpool__worker_is_told_to_end(job);
+    return job && job->told && wpool__job_is_told(job);
 }
 
 WPOOL_API void wpool_set_result(wpool_job *job, void *data) {
@@ -4458,6 +4670,17 @@ WPOOL_API void *wpool_worker_state(const wpool_job *job) {
     return job && job->worker ? job->worker->state : NULL;
 }
 
+WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg) {
+    if (!job || !job->attempts) return WPOOL_INVALID; /* a plain job shares its context */
+    wpool__worker_unlisten(job);
+    job->on_cancel = call;
+    job->cancel_arg = arg;
+    if (!call || wpool__listeners_enter(&job->pool->lot, &job->pool->listeners, job))
+        return WPOOL_OK;
+    call(arg);
+    return WPOOL_CANCELLED;
+}
+
 /* -- parallel -- */
 
 WPOOL_API void(wpool_fork)(wpool_job *self, wpool_job *child, wpool_fn fn, void *arg) {
@@ -4472,6 +4695,7 @@ WPOOL_API void wpool_join(wpool_job *self, wpool_job *child) {
     if (wpool__job_is_finished(child) || !wpool_unfork(self, child)) return;
     wpool__worker_adopt(self, child);
     child->error = child->fn(child->arg, child);
+    wpool__worker_unlisten(child);
     /* relaxed: who joins is who forked */
     wpool__store_relaxed(&child->state, (uint32_t)wpool__worker_outcome(child, child->error));
 }
