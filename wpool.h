@@ -358,8 +358,7 @@ struct wpool_job {
     const WPOOL_ATOMIC(uint32_t) * told;
     void (*on_cancel)(void *arg);
     void *cancel_arg;
-    wpool_job *next, *previous;
-    bool is_listed;
+    wpool_job *next, **link;
     wpool_id id;
     const char *name;
     void (*on_done)(void *arg, const wpool_result *result);
@@ -487,6 +486,7 @@ WPOOL_API wpool_status wpool_close_results(wpool *pool);
    until it answers WPOOL_EMPTY, which is what makes it unreadable again; after WPOOL_DONE or
    WPOOL_CLOSED it stays readable. Do not read from it, nor close it: it is the pool's, always the
    same one, until wpool_destroy. Several threads may poll it.
+   An inline pool runs nothing while everybody only polls.
    -1: a pool without config.results, of another process, or the system has no descriptor left. */
 WPOOL_API int wpool_results_fd(wpool *pool);
 
@@ -2225,26 +2225,26 @@ typedef struct wpool__listeners {
 
 /* Takes the job out of the list, if it is there; afterwards nobody calls. */
 static void wpool__listeners_leave(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
-    if (!job->is_listed) return;
+    if (!job->link) return;
     wpool__lock_take(lot, &list->lock);
-    *(job->previous ? &job->previous->next : &list->first) = job->next;
-    if (job->next) job->next->previous = job->previous;
+    *job->link = job->next;
+    if (job->next) job->next->link = job->link;
     wpool__lock_release(lot, &list->lock);
-    job->is_listed = false;
+    job->link = NULL;
 }
 
 /* The job is not in the list. False: it has been told already. */
 static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
     wpool__lock_take(lot, &list->lock);
-    job->is_listed = !wpool__job_is_told(job); /* [C2] who tells it now looks at the list later */
-    if (job->is_listed) {
-        job->previous = NULL;
+    bool is_told = wpool__job_is_told(job); /* [L1] who tells it now looks at the list later */
+    if (!is_told) {
+        job->link = &list->first;
         job->next = list->first;
-        if (list->first) list->first->previous = job;
+        if (list->first) list->first->link = &job->next;
         list->first = job;
     }
     wpool__lock_release(lot, &list->lock);
-    return job->is_listed;
+    return !is_told;
 }
 
 /* Calls those who have been told, each once. After telling. */
@@ -2629,8 +2629,8 @@ static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *s
 
 /* Calls that have left the queue, and one for each worker that runs none if places is 1. The share
    of an account never falls, for its two numbers are of one instant: so the sum is not above what
-   it is at the end of the reading. Cancelled jobs have ended, but their calls lie in the queue
-   still: dead is raised before a job counts as ended, and lowered after its call was taken. */
+   it is at the end of the reading. Cancelled jobs are in it, though their calls are still queued:
+   dead is raised before a job counts as ended, and lowered after its call was taken. */
 static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
     uint64_t left = 0;
     for (unsigned i = 0; i < watch->count; i++) {
@@ -2640,8 +2640,7 @@ static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
         left += progress / WPOOL__FINISHED_ONE + running;
         if (running == 0 && !watch->accounts[i].is_shared) left += places;
     }
-    /* [R3] after the accounts; [R1] after the caller announced that it waits for room */
-    return left - wpool__load_seq_cst(&watch->dead);
+    return left;
 }
 
 /* Jobs accepted and not finished, or finished and not handed over; exact when nobody submits. idle
@@ -2941,7 +2940,7 @@ static bool wpool__worker_is_queued(wpool__call call) { return call.fn != wpool_
 static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
     wpool__worker_assign(self, child);
     child->pool = self->pool;
-    child->is_listed = false;
+    child->link = NULL;
     child->id = 0;
     child->name = NULL;
     child->accepted_ns = child->started_ns = child->finished_ns = 0;
@@ -3518,8 +3517,9 @@ static uint64_t wpool__pool_until(wpool *pool) {
         has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
     }
     uint64_t until = wpool__watch_left(&pool->watch, has_places) + pool->capacity;
-    uint64_t direct = wpool__gate_count(&pool->watch.direct);
-    return until > direct ? until - direct : 0;
+    /* [R3] after the accounts; [R1] after the caller announced that it waits for room */
+    uint64_t more = wpool__load_seq_cst(&pool->watch.dead) + wpool__gate_count(&pool->watch.direct);
+    return until > more ? until - more : 0;
 }
 
 /* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
@@ -3604,7 +3604,8 @@ static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool
         wpool__worker_settle(pool);
         return WPOOL_OK; /* the reference is the call's now */
     }
-    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX); /* [R3] it was not so */
+    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX); /* [R1] it was not so, but looked so */
+    wpool__worker_free_room(pool, 1);
     if (wpool__job_state_of(job) == WPOOL_STATE_RUNNING) {
         status = mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING;
         if (mode == WPOOL_HOT) wpool__job_tell(job);
@@ -3859,7 +3860,9 @@ static bool wpool__pool_take_look(wpool__taking *taking) {
     bool is_done = wpool__pool_is_done(taking);
     wpool__record *record = wpool__results_take(&pool->results); /* after: what finished is in it */
     if (!record && !is_done) return false;
-    taking->status = record ? WPOOL_OK : WPOOL_DONE;
+    /* closing lets results go: that must not look like having had them all */
+    bool is_closed = !record && wpool__results_is_closed(&pool->results);
+    taking->status = record ? WPOOL_OK : is_closed ? WPOOL_CLOSED : WPOOL_DONE;
     if (record) {
         if (taking->result)
             wpool__job_describe(&record->job, wpool__job_state_of(&record->job), taking->result);
@@ -4539,7 +4542,7 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
     job->name = options ? options->name : NULL;
     job->on_done = options ? options->on_done : NULL;
     job->told = &pool->control;
-    job->is_listed = false;
+    job->link = NULL;
     wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
     job->accepted_ns = WPOOL_CLOCK();
     wpool__job_publish(&pool->lot, job, WPOOL_STATE_WAITING);

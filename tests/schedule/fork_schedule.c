@@ -1,21 +1,5 @@
 /* fork, unfork and join, loops: every child runs once, and no child waits while a worker is idle. */
-#include "scenario.h"
-
-#define NODES 32
-
-static unsigned node_runs[NODES];
-
-/* A node of a tree, forked by the one above it. */
-typedef struct node {
-    wpool_job job;
-    unsigned number, depth, sum; /* sum: of the numbers in it, when it has been joined */
-    bool is_joined;              /* by wpool_join, else by wpool_unfork */
-} node;
-
-static void compute(void) {
-    for (unsigned n = pick(8); n > 0; n--)
-        sched_point(true);
-}
+#include "parallel.h"
 
 /* Computes without touching the pool until the flag is raised. */
 static void compute_until(const sched_flag *flag) {
@@ -23,49 +7,9 @@ static void compute_until(const sched_flag *flag) {
         sched_point(true);
 }
 
-static int node_run(void *arg, wpool_job *job);
-
-static void node_fork(wpool_job *self, node *child, const node *parent, unsigned i) {
-    *child = (node){.number = parent->number * 2 + i, .depth = parent->depth - 1};
-    child->is_joined = maybe();
-    wpool_fork(self, &child->job, node_run, child);
-}
-
-static unsigned node_end(wpool_job *self, node *child) {
-    if (child->is_joined) {
-        wpool_join(self, &child->job);
-        SCHED_CHECK(child->job.error == (int)child->number);
-    } else if (wpool_unfork(self, &child->job)) {
-        SCHED_CHECK(node_run(child, self) == (int)child->number);
-    }
-    return child->sum;
-}
-
-/* Node n forks 2n and 2n + 1, and joins them in either order. */
-static int node_run(void *arg, wpool_job *self) {
-    node *n = (node *)arg;
-    node children[2];
-    SCHED_CHECK(n->number < NODES && node_runs[n->number]++ == 0);
-    SCHED_CHECK(wpool_job_pool(self) == scene.pool);
-    n->sum = n->number;
-    if (n->depth > 0) {
-        unsigned first = pick(2);
-        node_fork(self, &children[0], n, 0);
-        node_fork(self, &children[1], n, 1);
-        if (maybe()) compute();
-        n->sum += node_end(self, &children[first]);
-        n->sum += node_end(self, &children[!first]);
-    }
-    return (int)n->number;
-}
-
-/* A tree of three levels below the task; its number is 1. */
 static void task_tree(task *t, wpool_job *job) {
-    node root = {.number = 1, .depth = 3};
     (void)t;
-    memset(node_runs, 0, sizeof node_runs);
-    node_run(&root, job);
-    SCHED_CHECK(root.sum == 15 * 16 / 2);
+    tree_run(job, 3);
 }
 
 static wpool_help any_help(void) { return (wpool_help)pick(3); }
@@ -260,8 +204,8 @@ SCENARIO(fork_and_stop) {
 
 /* A job with children waits for other jobs meanwhile, which lie anywhere. */
 static void task_fork_and_wait(task *t, wpool_job *job) {
-    node root = {.number = 1, .depth = 1}, child;
-    memset(node_runs, 0, sizeof node_runs);
+    unsigned runs[NODES] = {0};
+    node root = {.runs = runs, .number = 1, .depth = 1}, child;
     node_fork(job, &child, &root, 0);
     SCHED_CHECK(task_submit(&t[4]) == WPOOL_OK);
     SCHED_CHECK(task_submit(&t[5]) == WPOOL_OK);
@@ -316,42 +260,9 @@ SCENARIO(fork_and_lose) {
 
 /* -- loops -- */
 
-typedef struct loop {
-    size_t begin, end, grain;
-    unsigned runs[16];
-    size_t fails_at; /* an iteration, or more than there are */
-    wpool_status status;
-} loop;
-
-static int loop_body(size_t begin, size_t end, void *arg, wpool_job *job) {
-    loop *l = (loop *)arg;
-    SCHED_CHECK(begin < end && begin >= l->begin && end <= l->end);
-    SCHED_CHECK(l->grain == 0 || end - begin <= l->grain);
-    SCHED_CHECK(wpool_job_pool(job) == scene.pool);
-    if (pick(4) == 0) compute();
-    for (size_t i = begin; i < end; i++) {
-        SCHED_CHECK(l->runs[i]++ == 0);
-        if (i == l->fails_at) return 1;
-    }
-    return 0;
-}
-
-static void loop_run(loop *l) {
-    l->begin = pick(3);
-    l->end = l->begin + pick(12);
-    l->grain = pick(4);
-    l->fails_at = pick(3) ? 99 : pick(16);
-    l->status = wpool_for(scene.pool, l->begin, l->end, l->grain, loop_body, l);
-    bool fails = l->fails_at >= l->begin && l->fails_at < l->end;
-    SCHED_CHECK(l->status == (fails ? WPOOL_FAILED : WPOOL_OK));
-    for (size_t i = 0; i < 16 && !fails; i++)
-        SCHED_CHECK(l->runs[i] == (i >= l->begin && i < l->end));
-}
-
 static void *looper(void *arg) {
-    loop l = {0};
     (void)arg;
-    loop_run(&l);
+    loop_run(false);
     return NULL;
 }
 
@@ -390,30 +301,9 @@ SCENARIO(loop_on_all) {
     SCHED_CHECK(scene.met == workers + 1);
 }
 
-static int digits(size_t begin, size_t end, void *partial, void *arg, wpool_job *job) {
-    uint64_t *number = (uint64_t *)partial;
-    (void)arg, (void)job;
-    for (size_t i = begin; i < end; i++)
-        *number = *number * 10 + i;
-    return 0;
-}
-
-static void append(void *into, const void *from, void *arg) {
-    uint64_t *a = (uint64_t *)into;
-    const uint64_t *b = (const uint64_t *)from;
-    uint64_t scale = 1;
-    (void)arg;
-    for (uint64_t rest = *b; rest > 0; rest /= 10)
-        scale *= 10;
-    *a = *a * scale + *b;
-}
-
 SCENARIO(reduce_in_order) {
     scene_all(TASK_PLAIN);
-    uint64_t number = 0;
     scene_open((wpool_config){.workers = 1 + pick(2)});
-    SCHED_CHECK(wpool_reduce(scene.pool, 1, 10, pick(5), digits, append, NULL, &number,
-                             sizeof number) == WPOOL_OK);
-    SCHED_CHECK(number == 123456789);
+    SCHED_CHECK(reduce_run() == WPOOL_OK);
     scene_close();
 }

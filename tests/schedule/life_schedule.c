@@ -2,11 +2,6 @@
    jobs that leave their thread. */
 #include "scenario.h"
 
-static void idle_points(unsigned n) {
-    for (; n > 0; n--)
-        sched_point(true);
-}
-
 static unsigned runs_so_far(void) {
     unsigned n = 0;
     for (int i = 0; i < TASKS; i++)
@@ -17,7 +12,7 @@ static unsigned runs_so_far(void) {
 /* Every accepted task has ended by now. */
 static void check_all_ended(void) {
     for (int i = 0; i < TASKS; i++)
-        if (scene.tasks[i].is_handed_in && scene.tasks[i].status == WPOOL_OK)
+        if (task_is_accepted(&scene.tasks[i]))
             SCHED_CHECK(scene.tasks[i].ends == 1 || scene.may_discard || scene.may_exit);
 }
 
@@ -197,7 +192,7 @@ SCENARIO(stop_against_everything) {
     idle_points(pick(60));
     wpool_status status = wpool_stop(scene.pool, maybe() ? WPOOL_HOT : WPOOL_GRACEFUL);
     SCHED_CHECK(status == WPOOL_OK || status == WPOOL_ALREADY);
-    SCHED_CHECK((scene.pool->queue.tail & ~WPOOL__GATE_CLOSED) == scene.pool->queue.head);
+    scene_check_stopped();
     scene.is_closed = true;
     drainer(NULL);
     sched_join(a);
@@ -211,9 +206,7 @@ static void *watcher(void *arg) {
     wpool_stats_snapshot before = {0}, now;
     (void)arg;
     for (int i = 0; i < 6; i++, before = now) {
-        SCHED_CHECK(wpool_stats(scene.pool, &now) == WPOOL_OK);
-        SCHED_CHECK(now.accepted == now.waiting + now.running + now.succeeded + now.failed +
-                                        now.cancelled + now.discarded);
+        now = scene_stats();
         SCHED_CHECK(now.waiting <= now.accepted && now.accepted <= TASKS);
         SCHED_CHECK(now.running <= scene.pool->worker_count && now.succeeded <= now.accepted);
         SCHED_CHECK(now.workers_idle <= now.workers);
@@ -225,7 +218,6 @@ static void *watcher(void *arg) {
 }
 
 SCENARIO(stats_add_up) {
-    wpool_stats_snapshot end;
     scene_all(TASK_KINDS);
     for (int i = 0; i < TASKS; i++)
         scene.tasks[i].error = maybe() ? 3 : 0;
@@ -238,7 +230,7 @@ SCENARIO(stats_add_up) {
     scene.may_discard |= when_full == WPOOL_DROP_OLDEST;
     sched_join(b);
     drainer(NULL);
-    SCHED_CHECK(wpool_stats(scene.pool, &end) == WPOOL_OK);
+    wpool_stats_snapshot end = scene_stats();
     uint64_t accepted = 0, runs = runs_so_far(), good = 0;
     for (int i = 0; i < 8; i++) {
         accepted += scene.tasks[i].status == WPOOL_OK;

@@ -42,7 +42,7 @@ plant() {
     *" $name "* | "  ") ;;
     *) return ;;
     esac
-    rm -f "$folder/submit" "$folder/result" "$folder/life" "$folder/fork"
+    rm -f "$folder/cancel" "$folder/submit" "$folder/result" "$folder/life" "$folder/fork" "$folder/pair"
     if ! FUNCTION=$2 NTH=$3 OLD=$4 NEW=$5 awk '
         BEGIN { function_name = ENVIRON["FUNCTION"] "("; old = ENVIRON["OLD"] }
         /^[a-zA-Z]/ { inside = index($0, " " function_name) || index($0, "*" function_name) }
@@ -64,7 +64,7 @@ plant() {
         return
     fi
     what=$(try "$6" "$7")
-    for program in submit result life fork; do
+    for program in submit result life fork cancel pair; do
         [ -n "$what" ] || what=$(try_all "$program")
     done
     seconds=$(echo "$begin $(now)" | awk '{ printf "%.1f", $2 - $1 }')
@@ -149,6 +149,19 @@ plant pause_looked_for_once ${W}_next 2 'wpool__worker_is_paused(worker)' 'false
     life pause_holds_what_comes_after_it
 plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->queue) != 0)' \
     'else if (0)' life stop_against_everything
+plant dead_not_counted wpool__pool_cancel 1 'wpool__add_seq_cst(&pool->watch.dead, 1);' '' \
+    cancel cancel_against_workers
+plant dead_for_ever ${W}_bury 1 'wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX);' '' \
+    cancel cancel_makes_room
+plant room_looked_taken wpool__pool_cancel 1 'wpool__worker_free_room(pool, 1);' '' \
+    cancel cancel_makes_room
+plant cancelled_and_run wpool__job_set_running 1 'if ((old & 0xFF) != WPOOL_STATE_WAITING)' 'if (0)' \
+    cancel cancel_against_workers
+plant hot_seen_by_none ${W}_run_record 1 'wpool__job_tell(job);' ';' cancel cancel_calls
+plant hot_tells_nobody wpool__pool_stop 1 'wpool__table_tell(&pool->table);' '' cancel cancel_calls
+plant told_and_not_called wpool__listeners_enter 1 'wpool__job_is_told(job);' 'false;' \
+    cancel cancel_calls
+plant called_after_the_end ${W}_call 1 'wpool__worker_unlisten(job);' '' cancel cancel_calls
 plant takers_forgotten ${W}_only_takers_left 1 \
     'wpool__store_seq_cst(&pool->watch.is_takers_only, 1);' ';' result take_inside_stays_done
 

@@ -3,11 +3,6 @@
 
 static const task_kind waited_for[] = {TASK_ID, TASK_OWN};
 
-static void idle_points(unsigned n) {
-    for (; n > 0; n--)
-        sched_point(true);
-}
-
 /* -- take -- */
 
 typedef struct reader {
@@ -34,7 +29,7 @@ static unsigned to_deliver(void) {
     unsigned n = 0;
     for (int i = 0; i < TASKS; i++) {
         const task *t = &scene.tasks[i];
-        n += t->is_handed_in && t->status == WPOOL_OK && t->kind <= TASK_ID;
+        n += task_is_accepted(t) && t->kind <= TASK_ID;
     }
     return n;
 }
@@ -567,26 +562,12 @@ SCENARIO(wait_digs_elsewhere) {
 
 /* -- caller-owned jobs -- */
 
-static wpool_job again; /* is handed in again and again */
-static unsigned again_runs, again_accepted, again_dones;
-
-static int again_run(void *arg, wpool_job *job) {
-    (void)arg, (void)job;
-    again_runs++;
-    return 0;
-}
-static void again_done(void *arg, const wpool_result *result) {
-    (void)arg, (void)result;
-    again_dones++;
-}
 static void *again_submitter(void *arg) {
-    const wpool_options options = {.on_done = again_done};
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        wpool_status status = wpool_submit_job(scene.pool, &again, &options);
+        wpool_status status = again_submit();
         SCHED_CHECK(status == WPOOL_OK || status == WPOOL_ALREADY);
-        again_accepted += status == WPOOL_OK;
-        status = maybe() ? wpool_job_wait(&again, WPOOL_FOREVER) : WPOOL_OK;
+        status = maybe() ? wpool_job_wait(&again.job, WPOOL_FOREVER) : WPOOL_OK;
         /* unknown: just when another thread hands it in */
         SCHED_CHECK(status == WPOOL_OK || status == WPOOL_UNKNOWN);
         idle_points(pick(20));
@@ -596,29 +577,26 @@ static void *again_submitter(void *arg) {
 static void *again_waiter(void *arg) {
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        unsigned finished = again_runs;
-        wpool_status status = wpool_job_wait(&again, maybe() ? 30 : WPOOL_FOREVER);
+        unsigned finished = again.runs;
+        wpool_status status = wpool_job_wait(&again.job, maybe() ? 30 : WPOOL_FOREVER);
         SCHED_CHECK(status == WPOOL_OK || status == WPOOL_TIMEOUT || status == WPOOL_UNKNOWN);
-        if (finished == 0 && status == WPOOL_OK) SCHED_CHECK(again_runs > 0);
+        if (finished == 0 && status == WPOOL_OK) SCHED_CHECK(again.runs > 0);
     }
     return NULL;
 }
 
 SCENARIO(handed_in_again) {
     scene_all(TASK_PLAIN);
-    again_runs = again_accepted = again_dones = 0;
-    wpool_job_init(&again, again_run, NULL);
-    SCHED_CHECK(wpool_job_wait(&again, WPOOL_FOREVER) == WPOOL_UNKNOWN);
+    again_init();
+    SCHED_CHECK(wpool_job_wait(&again.job, WPOOL_FOREVER) == WPOOL_UNKNOWN);
     scene_open((wpool_config){.workers = 1 + pick(2), .queue_capacity = 1 + pick(2)});
-    const wpool_options options = {.on_done = again_done};
-    SCHED_CHECK(wpool_submit_job(scene.pool, &again, &options) == WPOOL_OK);
-    again_accepted++;
+    SCHED_CHECK(again_submit() == WPOOL_OK);
     int a = sched_spawn(again_submitter, NULL), b = sched_spawn(again_waiter, NULL);
     again_submitter(NULL);
     sched_join(a);
     sched_join(b);
     scene_close();
-    SCHED_CHECK(again_runs == again_accepted && again_dones == again_accepted);
+    SCHED_CHECK(again.runs == again.accepted && again.dones == again.accepted);
 }
 
 /* -- on_done that submits -- */

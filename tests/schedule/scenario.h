@@ -3,7 +3,8 @@
    SCENARIO(name) is a TEST that runs its body under schedule after schedule. Environment:
        SCHEDULE_MS=n        milliseconds for each scenario (1200; WPOOL_TEST_SECONDS also counts)
        WPOOL_TEST_SEED=n    the first seed (1); the others follow it
-       SCHEDULE_SEED=n      replay: this seed only, then the last SCHEDULE_TRACE (200) operations */
+       SCHEDULE_SEED=n      replay: this seed only, then the last SCHEDULE_TRACE (200) operations
+   A program with very many scenarios defines SCENARIO_PART before: each has that part of it all. */
 #ifndef SCENARIO_H
 #define SCENARIO_H
 
@@ -11,7 +12,10 @@
 
 #include "scheduler.h"
 
-#define SCENARIO_LEAST 1000 /* schedules, however slow the machine */
+#ifndef SCENARIO_PART
+#define SCENARIO_PART 1
+#endif
+#define SCENARIO_LEAST (1000 / SCENARIO_PART) /* schedules, however slow the machine */
 
 #define SCENARIO(name)                                      \
     static void scenario_##name(void);                      \
@@ -45,8 +49,8 @@ static void scenario_repeat(const char *name, void (*body)(void)) {
     const uint64_t first = replayed ? replayed : test_setting("WPOOL_TEST_SEED", 1);
     const int64_t begin = test_now_ns();
     const int64_t usual = (int64_t)test_setting("WPOOL_TEST_SECONDS", 0) * 1000;
-    const int64_t limit =
-        (int64_t)test_setting("SCHEDULE_MS", usual ? (uint64_t)usual : 1200) * 1000000;
+    const int64_t limit = (int64_t)test_setting("SCHEDULE_MS", usual ? (uint64_t)usual : 1200) *
+                          1000000 / SCENARIO_PART;
     uint64_t count = 0;
     sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++)
@@ -68,6 +72,11 @@ static void scenario_repeat(const char *name, void (*body)(void)) {
 /* A number below n, as the seed has it; and yes in half of the schedules. */
 HELPER unsigned pick(unsigned n) { return (unsigned)(sched_random() % n); }
 HELPER bool maybe(void) { return sched_random() % 2; }
+
+HELPER void idle_points(unsigned n) {
+    for (; n > 0; n--)
+        sched_point(true);
+}
 
 /* -- tasks: jobs that count -- */
 
@@ -234,10 +243,28 @@ HELPER void *task_submitter(void *range) {
     return NULL;
 }
 
+/* Hands in n tasks by wpool_submit_many. */
+HELPER size_t task_submit_many(unsigned from, unsigned n, wpool_status *why) {
+    void *args[TASKS] = {NULL};
+    for (unsigned i = 0; i < n; i++) {
+        args[i] = &scene.tasks[from + i];
+        scene.tasks[from + i].is_listed = true;
+    }
+    size_t done = wpool_submit_many(scene.pool, task_run, args, n, why);
+    SCHED_NOTE("submit_many accepted", done);
+    for (unsigned i = 0; i < n; i++) {
+        scene.tasks[from + i].is_handed_in = true;
+        scene.tasks[from + i].status = i < done ? WPOOL_OK : *why;
+    }
+    SCHED_CHECK((done < n) == (*why != WPOOL_OK));
+    return done;
+}
+
+HELPER bool task_is_accepted(const task *t) { return t->is_handed_in && t->status == WPOOL_OK; }
+
 /* Has it ended, if it was accepted? */
 HELPER void task_check_ended(const task *t) {
-    bool is_accepted = t->is_handed_in && t->status == WPOOL_OK;
-    if (!is_accepted) {
+    if (!task_is_accepted(t)) {
         SCHED_CHECK(t->runs == 0 && t->dones == 0 && t->deliveries == 0);
         return;
     }
@@ -289,11 +316,47 @@ HELPER void task_exit(task *t, wpool_job *job) {
     sched_exit();
 }
 
+/* -- a caller-owned job that is handed in again and again -- */
+
+static struct {
+    wpool_job job;
+    unsigned runs, accepted, dones;
+} again;
+
+HELPER int again_run(void *arg, wpool_job *job) {
+    (void)arg, (void)job;
+    again.runs++;
+    return 0;
+}
+HELPER void again_done(void *arg, const wpool_result *result) {
+    (void)arg, (void)result;
+    again.dones++;
+}
+HELPER void again_init(void) {
+    again.runs = again.accepted = again.dones = 0;
+    wpool_job_init(&again.job, again_run, NULL);
+}
+HELPER wpool_status again_submit(void) {
+    const wpool_options options = {.on_done = again_done};
+    wpool_status status = wpool_submit_job(scene.pool, &again.job, &options);
+    again.accepted += status == WPOOL_OK;
+    return status;
+}
+
 /* -- the pool -- */
 
 HELPER void scene_open(wpool_config config) {
     wpool_status status = wpool_create(&scene.pool, &config);
     SCHED_CHECK(status == WPOOL_OK && scene.pool);
+}
+
+/* The counts, which add up at any time. */
+HELPER wpool_stats_snapshot scene_stats(void) {
+    wpool_stats_snapshot now;
+    SCHED_CHECK(wpool_stats(scene.pool, &now) == WPOOL_OK);
+    SCHED_CHECK(now.accepted == now.waiting + now.running + now.succeeded + now.failed +
+                                    now.cancelled + now.discarded);
+    return now;
 }
 
 /* Destroys the pool; each accepted task has ended once, no other was touched. */
@@ -312,6 +375,11 @@ HELPER void scene_close(void) {
         }
         sched_free(t->own);
     }
+}
+
+/* A stop has returned: nothing is queued any more. */
+HELPER void scene_check_stopped(void) {
+    SCHED_CHECK((scene.pool->queue.tail & ~WPOOL__GATE_CLOSED) == scene.pool->queue.head);
 }
 
 /* To look at each step: are there never more jobs accepted and not started than the capacity? Only

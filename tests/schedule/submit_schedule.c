@@ -199,26 +199,10 @@ SCENARIO(try_and_timed) {
     scene_close();
 }
 
-static size_t submit_many(unsigned from, unsigned n, wpool_status *why) {
-    void *args[TASKS];
-    for (unsigned i = 0; i < n; i++) {
-        args[i] = &scene.tasks[from + i];
-        scene.tasks[from + i].is_listed = true;
-    }
-    size_t done = wpool_submit_many(scene.pool, task_run, args, n, why);
-    SCHED_NOTE("submit_many accepted", done);
-    for (unsigned i = 0; i < n; i++) {
-        scene.tasks[from + i].is_handed_in = true;
-        scene.tasks[from + i].status = i < done ? WPOOL_OK : *why;
-    }
-    SCHED_CHECK((done < n) == (*why != WPOOL_OK));
-    return done;
-}
-
 static void *submit_many_thread(void *arg) {
     wpool_status why;
     (void)arg;
-    submit_many(6, 3, &why);
+    task_submit_many(6, 3, &why);
     return NULL;
 }
 
@@ -234,7 +218,7 @@ SCENARIO(submit_many) {
                               .results = results});
     if (when_full != WPOOL_RUN) sched.look = scene_look_capacity;
     int other = sched_spawn(submit_many_thread, NULL);
-    size_t done = submit_many(0, 4, &why);
+    size_t done = task_submit_many(0, 4, &why);
     bool closes = maybe();
     if (closes) wpool_close(scene.pool);
     sched_join(other);
@@ -260,7 +244,7 @@ SCENARIO(order_of_one_worker) {
     wpool_status why;
     task_submitter(TASKS_FROM(0, 2));
     for (unsigned done = 2; done < 5;)
-        done += (unsigned)submit_many(done, 5 - done, &why);
+        done += (unsigned)task_submit_many(done, 5 - done, &why);
     task_submit(&scene.tasks[5]);
     scene_close();
 }
