@@ -35,7 +35,7 @@ typedef struct ledger {
     unsigned next, denied; /* jobs made, jobs not accepted */
     struct entry {
         struct ledger *ledger;
-        bool is_accepted, is_plain;
+        bool is_accepted, is_plain, is_removed;
         atomic_uint run_count, done_count;
         wpool_job job;
     } entries[JOBS];
@@ -43,14 +43,18 @@ typedef struct ledger {
 
 typedef struct entry entry;
 
+static void entry_told(void *arg) { CHECK(!arg); /* nobody is told */ }
+
 static int entry_job(void *arg, wpool_job *job) {
     entry *e = (entry *)arg;
+    const bool has_record = !e->is_plain || e->ledger->has_results;
     atomic_fetch_add(&e->run_count, 1);
     CHECK(wpool_job_pool(job) == e->ledger->pool);
     CHECK(wpool_worker_state(job) == e->ledger);
     CHECK_EQ(wpool_job_attempt(job), 1);
     CHECK(!wpool_cancelled(job));
-    if (wpool_job_id(job)) CHECK(!e->is_plain || e->ledger->has_results);
+    if (wpool_job_id(job)) CHECK(has_record);
+    CHECK_EQ(wpool_on_cancel(job, entry_told, e), has_record ? WPOOL_OK : WPOOL_INVALID);
     wpool_set_result(job, e);
     return 0;
 }
@@ -122,7 +126,7 @@ static unsigned ledger_check(ledger *l) {
     unsigned accepted = 0;
     for (unsigned i = 0; i < l->next; i++) {
         entry *e = &l->entries[i];
-        CHECK_EQ(atomic_load(&e->run_count), e->is_accepted);
+        CHECK_EQ(atomic_load(&e->run_count), e->is_accepted && !e->is_removed);
         CHECK_EQ(atomic_load(&e->done_count), e->is_accepted && !e->is_plain);
         accepted += e->is_accepted;
     }
@@ -161,12 +165,31 @@ static void use_ids(ledger *l) {
     }
 }
 
+/* While nothing starts, jobs are cancelled, one by one and together. */
+static void use_cancel(ledger *l) {
+    wpool_id ids[8];
+    size_t removed = 0;
+    CHECK_EQ(wpool_pause(l->pool), WPOOL_OK);
+    for (int i = 0; i < 8; i++) {
+        ids[i] = submit_with_id(l);
+        l->entries[l->next - 1].is_removed = ids[i] != 0;
+        removed += i >= 4 && ids[i] != 0;
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK_EQ(wpool_cancel(l->pool, ids[i], WPOOL_HOT), ids[i] ? WPOOL_OK : WPOOL_UNKNOWN);
+    CHECK_EQ(wpool_discard(l->pool, ids + 4, 4, WPOOL_GRACEFUL), removed);
+    for (int i = 0; i < 8; i++)
+        CHECK_EQ(wpool_wait(l->pool, ids[i], WPOOL_NOW, NULL), ids[i] ? WPOOL_OK : WPOOL_UNKNOWN);
+    CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
+}
+
 static void use_results(ledger *l) {
     wpool_result result;
+    CHECK(wpool_results_fd(l->pool) >= 0);
     submit_many(l, 100);
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     while (wpool_take(l->pool, WPOOL_NOW, &result) == WPOOL_OK)
-        CHECK_EQ(result.state, WPOOL_STATE_SUCCEEDED);
+        CHECK_EQ(result.state == WPOOL_STATE_SUCCEEDED, !((entry *)result.arg)->is_removed);
     CHECK_EQ(wpool_close_results(l->pool), WPOOL_OK);
 }
 
@@ -264,10 +287,13 @@ static bool scenario(const wpool_allocator *allocator, bool has_results) {
         submit_embedded(l);
     if (use_loops(l)) crowds++;
     use_ids(l);
+    CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
+    use_cancel(l);
     if (has_results) use_results(l);
     use_the_rest(l);
     CHECK_EQ(ledger_check(l) + crowds, test_stats(l->pool).accepted);
-    CHECK_EQ(test_stats(l->pool).succeeded, test_stats(l->pool).accepted);
+    const wpool_stats_snapshot stats = test_stats(l->pool);
+    CHECK_EQ(stats.succeeded + stats.discarded, stats.accepted);
     CHECK_EQ(wpool_destroy(l->pool), WPOOL_OK);
     ledger_check(l);
     const bool is_complete = l->denied == 0 && crowds == 3;
