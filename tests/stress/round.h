@@ -16,6 +16,7 @@ typedef struct item {
     atomic_bool is_accepted;
     atomic_uint run_count, done_count;
     atomic_uint delivered; /* by take, wait and forget */
+    atomic_uint told_count;
     atomic_int state;
     wpool_job job;
 } item;
@@ -137,6 +138,16 @@ static void loop_inside(wpool *pool, wpool_job *self) {
     if (status == WPOOL_OK) CHECK_EQ(atomic_load(&count), 67);
 }
 
+static void item_told(void *arg) { atomic_fetch_add(&((item *)arg)->told_count, 1); }
+
+/* Only a plain job may not. */
+static void listen(item *it, wpool_job *job) {
+    const bool is_plain = !it->job.fn && wpool_job_id(job) == 0 && !it->has_done;
+    const wpool_status status = wpool_on_cancel(job, item_told, it);
+    CHECK(status == WPOOL_OK || (status == WPOOL_CANCELLED && wpool_cancelled(job)) ||
+          (status == WPOOL_INVALID && is_plain));
+}
+
 static int item_job(void *arg, wpool_job *job) {
     item *it = (item *)arg;
     atomic_fetch_add(&it->run_count, 1);
@@ -145,6 +156,7 @@ static int item_job(void *arg, wpool_job *job) {
     CHECK_EQ(wpool_job_attempt(job), 1);
     CHECK(wpool_worker_state(job) == NULL || wpool_worker_state(job) == it->round);
     if (it->job.fn) CHECK_EQ(wpool_job_id(job), 0);
+    if (it->kind != RETURN) listen(it, job);
     if (it->kind == SPAWN) spawn(it, it->round->pool);
     if (it->kind == TAKE) take_inside(it->round, it->has_done);
     if (it->kind == LOOP) loop_inside(it->round->pool, job);
@@ -253,6 +265,28 @@ static void do_forget(client *c) {
     if (status == WPOOL_OK) CHECK_EQ(atomic_fetch_add(&c->ids[i].item->delivered, 1), 0);
 }
 
+static void do_cancel(client *c) {
+    const unsigned i = choose(&c->random, IDS);
+    const wpool_mode mode = choose(&c->random, 2) ? WPOOL_HOT : WPOOL_GRACEFUL;
+    const wpool_status status = wpool_cancel(c->round->pool, c->ids[i].id, mode);
+    CHECK(status == WPOOL_OK || status == WPOOL_ALREADY || status == WPOOL_UNKNOWN ||
+          status == (mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING));
+    if (status == WPOOL_OK) CHECK_EQ(atomic_load(&c->ids[i].item->run_count), 0);
+}
+
+static void do_discard(client *c) {
+    wpool_id ids[4];
+    for (unsigned i = 0; i < 4; i++)
+        ids[i] = c->ids[choose(&c->random, IDS)].id;
+    CHECK(wpool_discard(c->round->pool, ids, 4, WPOOL_GRACEFUL) <= 4);
+}
+
+static void do_results_fd(client *c) {
+    const int descriptor = wpool_results_fd(c->round->pool);
+    CHECK_EQ(descriptor >= 0, c->round->config.results);
+    CHECK_EQ(wpool_results_fd(c->round->pool), descriptor);
+}
+
 static void do_job_state(client *c) {
     const wpool_id id = c->ids[choose(&c->random, IDS)].id;
     CHECK(wpool_job_state(c->round->pool, id) <= WPOOL_STATE_DISCARDED);
@@ -345,15 +379,18 @@ static const struct operation {
     unsigned weight; /* they add up to 64 */
     void (*run)(client *);
 } operations[] = {
-    {"submit", 11, do_submit},
+    {"submit", 9, do_submit},
     {"try_submit", 6, do_try_submit},
-    {"submit_with", 10, do_submit_with},
+    {"submit_with", 9, do_submit_with},
     {"submit_many", 1, do_submit_many},
     {"submit_job", 8, do_submit_job},
     {"wait", 6, do_wait},
     {"forget", 3, do_forget},
     {"job_state", 2, do_job_state},
-    {"take", 5, do_take},
+    {"take", 4, do_take},
+    {"cancel", 2, do_cancel},
+    {"discard", 1, do_discard},
+    {"results_fd", 1, do_results_fd},
     {"stats", 4, do_stats},
     {"get_info", 1, do_info},
     {"pause", 1, do_pause},
@@ -422,7 +459,7 @@ static void check_item(const round_ *r, const item *it) {
     const unsigned runs = atomic_load(&it->run_count), dones = atomic_load(&it->done_count);
     const bool is_accepted = atomic_load(&it->is_accepted);
     const bool is_due = is_accepted && it->is_listed;
-    CHECK(runs <= is_accepted);
+    CHECK(runs <= is_accepted && atomic_load(&it->told_count) <= runs);
     CHECK_EQ(dones, is_accepted && it->has_done);
     if (dones) CHECK_EQ(runs, atomic_load(&it->state) != WPOOL_STATE_DISCARDED);
     CHECK(atomic_load(&it->delivered) <= is_due);
