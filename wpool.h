@@ -364,6 +364,7 @@ struct wpool_job {
     void (*on_done)(void *arg, const wpool_result *result);
     int64_t accepted_ns, started_ns, finished_ns;
     unsigned attempts, ran_by;
+    bool is_listed;
 };
 
 typedef struct wpool_stats_snapshot {
@@ -2225,26 +2226,27 @@ typedef struct wpool__listeners {
 
 /* Takes the job out of the list, if it is there; afterwards nobody calls. */
 static void wpool__listeners_leave(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
-    if (!job->link) return;
+    if (!job->is_listed) return;
     wpool__lock_take(lot, &list->lock);
     *job->link = job->next;
     if (job->next) job->next->link = job->link;
     wpool__lock_release(lot, &list->lock);
-    job->link = NULL;
+    job->is_listed = false;
 }
 
 /* The job is not in the list. False: it has been told already. */
 static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
     wpool__lock_take(lot, &list->lock);
-    bool is_told = wpool__job_is_told(job); /* [L1] who tells it now looks at the list later */
-    if (!is_told) {
+    /* [L1] who tells it now looks at the list later */
+    job->is_listed = !wpool__job_is_told(job);
+    if (job->is_listed) {
         job->link = &list->first;
         job->next = list->first;
         if (list->first) list->first->link = &job->next;
         list->first = job;
     }
     wpool__lock_release(lot, &list->lock);
-    return !is_told;
+    return job->is_listed;
 }
 
 /* Calls those who have been told, each once. After telling. */
@@ -2940,7 +2942,7 @@ static bool wpool__worker_is_queued(wpool__call call) { return call.fn != wpool_
 static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
     wpool__worker_assign(self, child);
     child->pool = self->pool;
-    child->link = NULL;
+    child->is_listed = false;
     child->id = 0;
     child->name = NULL;
     child->accepted_ns = child->started_ns = child->finished_ns = 0;
@@ -3724,24 +3726,26 @@ static wpool_status wpool__pool_accept_one(wpool *pool, wpool__call call, wpool_
     return why;
 }
 
+/* Fills in a job to be submitted, but for its state. */
+static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options *options) {
+    if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
+    job->told = job->id ? &job->state : &pool->control;
+    job->name = options ? options->name : NULL;
+    job->on_done = options ? options->on_done : NULL;
+    job->is_listed = false;
+    wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
+    job->accepted_ns = WPOOL_CLOCK();
+}
+
 /* A record for a job, owned if somebody is to have its result: who asked for the id, or the
    results. */
 static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
                                          const wpool_options *options, bool has_asker) {
     wpool__record *record = wpool__table_new(&pool->table);
     if (!record) return NULL;
-    wpool_id id = record->job.id;
-    record->job = (wpool_job){.fn = fn,
-                              .arg = arg,
-                              .pool = pool,
-                              .told = &record->job.state,
-                              .id = id,
-                              .ran_by = WPOOL_INLINE};
-    if (options) {
-        record->job.name = options->name;
-        record->job.on_done = options->on_done;
-    }
-    record->job.accepted_ns = WPOOL_CLOCK();
+    record->job.fn = fn;
+    record->job.arg = arg;
+    wpool__pool_prepare(pool, &record->job, options);
     record->has_asker = has_asker;
     record->is_listed = false;
     /* relaxed: the id is not known yet, and the queue hands the record over to its runner */
@@ -4538,13 +4542,7 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
     if (!wpool__job_enter(job, &state)) return WPOOL_ALREADY;
     const wpool_job before = {
         .name = job->name, .on_done = job->on_done, .accepted_ns = job->accepted_ns};
-    if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
-    job->name = options ? options->name : NULL;
-    job->on_done = options ? options->on_done : NULL;
-    job->told = &pool->control;
-    job->link = NULL;
-    wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
-    job->accepted_ns = WPOOL_CLOCK();
+    wpool__pool_prepare(pool, job, options);
     wpool__job_publish(&pool->lot, job, WPOOL_STATE_WAITING);
     int64_t timeout = options ? options->timeout : 0;
     status = wpool__pool_accept_one(pool, (wpool__call){wpool__worker_run_record, job},

@@ -140,7 +140,7 @@ def main():
                                   re.M)[-1]
             place = f'{function}: {operation} of {re.split("[,;]", source[use.end():])[0].split(chr(10))[0]}'
             mutants = [(weaker, failed) for weaker in WEAKER[(kind, order)]]
-            if operation == 'cas':
+            if operation == 'cas' and failed in FAILED:
                 mutants.append((order, FAILED[failed]))
             tried = set()
             while mutants:
