@@ -375,6 +375,17 @@ typedef struct wpool_stats_snapshot {
     unsigned workers_idle; /* of these, asleep for lack of work */
 } wpool_stats_snapshot;
 
+typedef enum wpool_activity { WPOOL_AVAILABLE, WPOOL_BUSY } wpool_activity;
+
+typedef struct wpool_worker_info {
+    unsigned worker; /* as in wpool_result and the hooks; inline: WPOOL_INLINE */
+    wpool_activity activity;
+    unsigned running;  /* jobs; more than one: inside of each other, while the outer ones wait */
+    wpool_id job;      /* of those that are not plain the innermost one; 0: none, or caller-owned */
+    uint64_t finished; /* jobs so far, of which: */
+    uint64_t failed, cancelled;
+} wpool_worker_info;
+
 typedef struct wpool_info {
     const char *name; /* lives as long as the pool */
     uint64_t id;      /* a random number, the first half of the uuid */
@@ -411,8 +422,8 @@ WPOOL_API wpool_status wpool_stop(wpool *pool, wpool_mode mode);
 WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout);
 
 /* Close, start if paused, and block until every job has ended. WPOOL_TIMEOUT: time was out, so what
-   was queued has been discarded, and what runs was told to end if mode is hot; wpool_destroy
-   waits for it. WPOOL_DEADLOCK: called by a job of this pool. */
+   was queued has been discarded, and what runs was told to end if mode is hot; wpool_workers tells
+   what still does, and wpool_destroy waits for it. WPOOL_DEADLOCK: called by a job of this pool. */
 WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout);
 
 /* Close, start if paused, block until every job has ended, end the threads, free everything. The
@@ -588,6 +599,10 @@ WPOOL_API bool wpool__fork_take_back(wpool_job *self, wpool_job *child);
 
 /* A consistent count of everything; see guarantee 1. */
 WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats);
+
+/* What each worker does at this moment: the first n of them; returns how many there are (inline:
+   one, whoever drives). 0: a pool of another process, or NULL. infos may be NULL. */
+WPOOL_API size_t wpool_workers(wpool *pool, wpool_worker_info *infos, size_t n);
 
 /* Name, id and UUID of the pool. */
 WPOOL_API wpool_status wpool_get_info(wpool *pool, wpool_info *info);
@@ -2514,6 +2529,7 @@ enum { WPOOL__FAILED, WPOOL__CANCELLED, WPOOL__DISCARDED, WPOOL__ENDINGS };
 typedef struct wpool__account {
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) progress; /* finished, running */
     WPOOL_ATOMIC(uint64_t) endings[WPOOL__ENDINGS];
+    WPOOL_ATOMIC(uint64_t) job; /* the id of the innermost job that runs, if it has one */
     WPOOL_ATOMIC(uint32_t) version;
     WPOOL_ATOMIC(uint32_t) delivering;
     wpool__lock lock; /* of the shared one: for endings */
@@ -2537,6 +2553,13 @@ typedef struct wpool__watch {
 static uint32_t wpool__account_running(wpool__account *account) {
     /* relaxed: asked by the only writer, or a guess */
     return (uint32_t)(wpool__load_relaxed(&account->progress) % WPOOL__FINISHED_ONE);
+}
+
+/* Says which job runs now; the one before. */
+static wpool_id wpool__account_name(wpool__account *account, wpool_id job) {
+    wpool_id before = wpool__load_relaxed(&account->job); /* relaxed, both: for onlookers */
+    if (!account->is_shared) wpool__store_relaxed(&account->job, job);
+    return before;
 }
 
 /* Are those as many as can be counted? */
@@ -2643,6 +2666,22 @@ static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
         if (running == 0 && !watch->accounts[i].is_shared) left += places;
     }
     return left;
+}
+
+/* What a worker does, from its account. */
+static void wpool__watch_worker(wpool__watch *watch, unsigned index, wpool_worker_info *info) {
+    wpool__account *account = &watch->accounts[1 + index];
+    wpool_stats_snapshot stats = {0};
+    wpool__account_read(account, &stats);
+    *info = (wpool_worker_info){
+        .worker = index,
+        .activity = stats.running ? WPOOL_BUSY : WPOOL_AVAILABLE,
+        .running = (unsigned)stats.running,
+        .job = stats.running ? wpool__load_relaxed(&account->job) : 0, /* relaxed: an onlooker */
+        .finished = stats.succeeded + stats.failed + stats.cancelled,
+        .failed = stats.failed,
+        .cancelled = stats.cancelled,
+    };
 }
 
 /* Jobs accepted and not finished, or finished and not handed over; exact when nobody submits. idle
@@ -2926,9 +2965,12 @@ static int wpool__worker_run_record(void *arg, wpool_job *self) {
     job->started_ns = WPOOL_CLOCK();
     /* [C2] after it is seen to run: who stops the pool hot looks for such jobs afterwards */
     if (job->id && wpool__load_seq_cst(&self->pool->control) & WPOOL__HOT) wpool__job_tell(job);
+    wpool__account *account = wpool__worker_account(self);
+    wpool_id outer = wpool__account_name(account, job->id);
     job->error = wpool__worker_call(job);
+    wpool__account_name(account, outer);
     wpool_state state = wpool__worker_outcome(job, job->error);
-    wpool__worker_finish(self->pool, wpool__worker_account(self), job, state);
+    wpool__worker_finish(self->pool, account, job, state);
     return 0;
 }
 
@@ -3297,6 +3339,7 @@ static void *wpool__worker_main(void *arg) {
     if (worker->has_lost) wpool__thread_join(worker->lost);
     worker->has_lost = worker->has_left_nested = false;
     wpool__contexts = &context;
+    wpool__account_name(worker->account, 0);
     wpool__thread_name(pool->name, worker->index);
     if (pool->config.pin_workers) wpool__thread_pin(worker->index);
     WPOOL_CLEANUP_PUSH(wpool__worker_lose, &frame);
@@ -4738,6 +4781,15 @@ WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     stats->workers = pool->config.workers;
     stats->workers_idle = wpool__idle_count(wpool__idle_word(&pool->idle));
     return WPOOL_OK;
+}
+
+WPOOL_API size_t wpool_workers(wpool *pool, wpool_worker_info *infos, size_t n) {
+    if (wpool__check(pool) != WPOOL_OK) return 0;
+    for (unsigned i = 0; infos && i < n && i < pool->worker_count; i++) {
+        wpool__watch_worker(&pool->watch, i, &infos[i]);
+        infos[i].worker = pool->workers[i].self.ran_by;
+    }
+    return pool->worker_count;
 }
 
 WPOOL_API wpool_status wpool_get_info(wpool *pool, wpool_info *info) {

@@ -38,6 +38,7 @@ enum { CLOSES = 1, DISCARDS = 2, PAUSES = 4, AGAIN = 8, READS = 16 };
     X(a, drain, 0)                         \
     X(a, shutdown, CLOSES | DISCARDS)      \
     X(a, stats, 0)                         \
+    X(a, workers, 0)                       \
     X(a, get_info, 0)                      \
     X(a, loop, 0)                          \
     X(a, reduce, 0)                        \
@@ -469,6 +470,26 @@ static void call_stats(side *s) {
         if (!scene.may_discard) SCHED_CHECK(now.discarded == 0);
         if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told) SCHED_CHECK(now.cancelled == 0);
     }
+}
+
+/* What has finished does not become less; who runs nothing runs no job. */
+static void call_workers(side *s) {
+    wpool_worker_info now[2], before[2] = {{.finished = 0}};
+    unsigned n = scene.pool->worker_count;
+    (void)s;
+    for (int round = 0; round < 3; round++) {
+        SCHED_CHECK(wpool_workers(scene.pool, now, 2) == n);
+        for (unsigned i = 0; i < n; i++) {
+            SCHED_CHECK(now[i].worker == (scene.pool->is_inline ? WPOOL_INLINE : i));
+            SCHED_CHECK((now[i].activity == WPOOL_BUSY) == (now[i].running > 0));
+            SCHED_CHECK(now[i].running > 0 || now[i].job == 0);
+            SCHED_CHECK(now[i].finished >= before[i].finished);
+            SCHED_CHECK(now[i].failed + now[i].cancelled <= now[i].finished);
+            before[i] = now[i];
+        }
+        idle_points(pick(20));
+    }
+    SCHED_CHECK(wpool_workers(NULL, now, 2) == 0 && wpool_workers(scene.pool, NULL, 2) == n);
 }
 
 static void call_get_info(side *s) {

@@ -1,5 +1,5 @@
-/* What the workers do and where: how many run at once (A3), hooks, CPUs and stacks (A9), signals
-   (A11), no job waits while a worker is idle (F3), the order of jobs. Also built with
+/* What the workers do and where: how many run at once (A3), which jobs (A5), hooks, CPUs and stacks
+   (A9), signals (A11), no job waits while a worker is idle (F3), the order of jobs. Also built with
    WPOOL_NO_THREADS. */
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
@@ -51,6 +51,82 @@ TEST(all_workers_run_at_the_same_time_and_no_more) {
         gate_open(&g);
         test_destroy(pool);
     }
+}
+
+/* ---- A5: what each of them does ---- */
+
+static uint64_t finished_by_all(wpool *pool) {
+    wpool_worker_info infos[8];
+    uint64_t finished = 0;
+    size_t n = wpool_workers(pool, infos, COUNT_OF(infos));
+    for (size_t i = 0; i < n; i++) {
+        CHECK_EQ(infos[i].worker, POOL_IS_INLINE ? WPOOL_INLINE : i);
+        CHECK_EQ(infos[i].activity, WPOOL_AVAILABLE);
+        CHECK_EQ(infos[i].running + infos[i].job + infos[i].failed + infos[i].cancelled, 0);
+        finished += infos[i].finished;
+    }
+    return finished;
+}
+
+TEST(busy_workers_tell_which_job_they_run) {
+    NEEDS_WORKERS();
+    hold h = HOLD_EMPTY;
+    wpool_worker_info infos[3];
+    wpool_id ids[2], seen = 0;
+    wpool *pool = test_pool_of(3, 0);
+    CHECK_EQ(wpool_workers(pool, NULL, 0), 3);
+    CHECK_EQ(finished_by_all(pool), 0);
+    hold_init(&h);
+    CHECK_EQ(wpool_submit(pool, hold_job, &h, &ids[0]), WPOOL_OK);
+    CHECK_EQ(wpool_submit(pool, hold_job, &h, &ids[1]), WPOOL_OK);
+    CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
+    gate_await_count(&h.running, 3);
+    CHECK_EQ(wpool_workers(pool, infos, 3), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(infos[i].worker == i && infos[i].activity == WPOOL_BUSY && infos[i].running == 1);
+        CHECK(infos[i].job == 0 || infos[i].job == ids[0] || infos[i].job == ids[1]);
+        seen += infos[i].job;
+    }
+    CHECK_EQ(seen, ids[0] + ids[1]);
+    hold_release(&h, 3);
+    CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
+    CHECK_EQ(finished_by_all(pool), 3);
+    test_destroy(pool);
+}
+
+static int inner_job(void *arg, wpool_job *job) {
+    wpool_worker_info info;
+    (void)arg;
+    CHECK_EQ(wpool_workers(wpool_job_pool(job), &info, 1), 1);
+    CHECK_EQ(info.running, 2);
+    CHECK(info.job == wpool_job_id(job));
+    return 0;
+}
+
+static int outer_job(void *arg, wpool_job *job) {
+    wpool *pool = wpool_job_pool(job);
+    wpool_worker_info info;
+    wpool_id id;
+    (void)arg;
+    CHECK_EQ(wpool_submit(pool, inner_job, NULL, &id), WPOOL_OK);
+    CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_workers(pool, &info, 1), 1);
+    CHECK(info.running == 1 && info.job == wpool_job_id(job));
+    return 7;
+}
+
+TEST(a_worker_tells_of_the_innermost_job) {
+    wpool_worker_info info;
+    wpool_id id;
+    wpool *pool = test_pool_of(1, 0);
+    CHECK_EQ(wpool_submit(pool, outer_job, NULL, &id), WPOOL_OK);
+    CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
+    CHECK_EQ(wpool_workers(pool, &info, 1), 1);
+    CHECK(info.activity == WPOOL_AVAILABLE && info.running == 0 && info.job == 0);
+    CHECK(info.finished == 2 && info.failed == 1 && info.cancelled == 0);
+    CHECK_EQ(wpool_workers(NULL, &info, 1), 0);
+    test_destroy(pool);
 }
 
 /* ---- A9: hooks, processors, stacks ---- */
