@@ -20,7 +20,7 @@
        [queue]      bounded lock-free queue of calls, many producers and consumers
        [deque]      one per worker: the owner pushes and pops, thieves steal
        [idle]       who sleeps and whom to wake
-       [job]        records, ids with generations, states
+       [job]        records, ids with generations, states, cancelling
        [results]    finished jobs waiting for a reader
        [watch]      the accounts: what waits, runs and has finished
        [worker]     the loop: deque, queue, steal, sleep; helping while waiting
@@ -105,13 +105,11 @@
        - A worker that submits to its own full pool is never blocked: where another caller would
          wait, its job is accepted above the capacity (which may allocate).
        - Jobs may run inside of each other (by waiting, or WPOOL_RUN) 16,383 deep on one thread;
-       then
-         wpool_wait answers WPOOL_NO_MEMORY and WPOOL_RUN WPOOL_FULL.
+         then wpool_wait answers WPOOL_NO_MEMORY, and a submit that would run the job WPOOL_FULL.
        - wpool_destroy is the last call on a pool: no other call may be in progress or follow, nor
          may another thread still be on its way out of wpool_job_wait for one of its jobs. Of pools
-         whose jobs wait for each other's, destroy the waiting one first.
-         Threads blocked in wpool_submit or wpool_take are sent home by wpool_close or wpool_stop
-         first.
+         whose jobs wait for each other's, destroy the waiting one first. Threads blocked in
+         wpool_submit or wpool_take are sent home by wpool_close or wpool_stop first.
        - A C++ exception cannot be caught by C: one that leaves a job ends the program. Wrap such a
          function: wpool_submit(pool, wpool_guarded<fn>, ...), and the job fails instead.
        - A job may wait for a caller-owned job once the submit of that one has returned. While its
@@ -119,7 +117,9 @@
          ever.
        - A child must be unforked or joined before the function that forked it returns; to leave
          that function otherwise (pthread_exit, longjmp, an exception) is not caught, and undefined.
-       - Cancelling is a request. No timeout of wpool_shutdown ends a job that does not look at
+       - A job that was cancelled before it started has ended, but keeps its place in the queue
+         until a worker comes by.
+       - Cancelling a job that runs is a request. No timeout of wpool_shutdown ends a job that does not look at
          wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it meanwhile.
        - The number of workers is fixed in this version; min_workers and max_workers bound it.
 

@@ -11,7 +11,7 @@ for example in "$directory"/*; do
     arguments=
     [ "$name" = wc ] && arguments="-q $(dirname "$0")" # see wc_test.sh for more
     # shellcheck disable=SC2086 # to be split
-    if $limit $runner "$example" $arguments >"$tmp/output" 2>&1; then
+    if $limit $runner "$example" $arguments </dev/null >"$tmp/output" 2>&1; then
         pass "$name"
     else
         fail "$name" "status $?"

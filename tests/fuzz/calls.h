@@ -9,6 +9,7 @@
 
 static const char *const fuzz_name = "a job";
 static void act(action todo);
+static void act_drain(action todo);
 
 /* -- what may block for ever: nothing that only this thread could undo -- */
 
@@ -78,11 +79,19 @@ static void check_start(void) {
     const configuration *config = &model.config;
     MUST(!model.is_over, "a job starts after the end of the pool");
     MUST(!model.is_done, "a job starts after WPOOL_DONE");
+    close_listeners(model.depth[sched.current]);
     if (model.stop_done)
         MUST(++model.started_after_stop <= model_hands(), "jobs start after wpool_stop");
     if (config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN)
         MUST(model_is_inside() || (config->is_inline && config->capacity == 0),
              "a job starts in a pool that was never started");
+}
+
+/* Whoever told the job has returned: so it was called, if it asked for that. */
+static void check_called(const model_frame *frame) {
+    if (!frame->listener) return;
+    bool is_called = model.hot_done || (frame->job && frame->job->is_called);
+    MUST(!is_called || frame->listener->calls == 1, "told, but not called");
 }
 
 /* Runs the script; returns the error, and leaves the result in *data. */
@@ -95,6 +104,7 @@ static int run_script(model_frame frame, unsigned number, void **data) {
     ++*depth;
     for (unsigned i = 0; i < SCRIPT_ACTIONS && *depth <= MODEL_DEPTH; i++)
         act(script->actions[i]);
+    check_called(own);
     --*depth;
     *data = own->data;
     model.returned++;
@@ -109,11 +119,13 @@ static int run_job(void *arg, wpool_job *context) {
     check_start();
     MUST(++job->started == 1, "job %u starts twice", number);
     MUST(job->submission != SUBMIT_REFUSED, "job %u was refused and starts", number);
+    MUST(!job->is_removed, "job %u was cancelled and starts", number);
     MUST(!(model.ended >> number & 1), "job %u starts after a drain found it ended", number);
     job->error = run_script(
         (model_frame){.job = job, .context = context, .number = job->number, .family = job->family},
         job->script, &job->data);
-    job->is_surely_cancelled = job->error && model.hot_done;
+    job->is_surely_cancelled =
+        job->error && (job->has_record ? model_is_told(job) : model.hot_done);
     model.surely_cancelled += job->is_surely_cancelled;
     job->returned++;
     return job->error;
@@ -141,7 +153,7 @@ static int run_slot(void *arg, wpool_job *context) {
 
 typedef struct before {
     bool is_closed, is_done, are_results_closed;
-    unsigned started, accepted, delivered;
+    unsigned started, accepted, delivered, removed, cancels_done, take_calls, jobs;
 } before;
 
 static before look_before(void) {
@@ -150,7 +162,11 @@ static before look_before(void) {
                     .are_results_closed = model.results_close_done,
                     .started = model.started,
                     .accepted = model.accepted,
-                    .delivered = model.delivered};
+                    .delivered = model.delivered,
+                    .removed = model.removed,
+                    .cancels_done = model.cancels_done,
+                    .take_calls = model.take_calls,
+                    .jobs = model.job_count};
 }
 
 static void check_capacity(void) {
@@ -159,7 +175,8 @@ static void check_capacity(void) {
     bool is_still = config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN;
     unsigned places = config->capacity ? config->capacity : config->workers + 1;
     unsigned hands = is_still && model.started == 0 ? 0 : model_hands();
-    unsigned waiting = model.accepted > model.started ? model.accepted - model.started : 0;
+    unsigned left = model.started + model.removed + model_cancelling();
+    unsigned waiting = model.accepted > left ? model.accepted - left : 0;
     MUST(waiting <= places + hands + model.accepted_inside, "%u jobs wait, capacity %u", waiting,
          config->capacity);
 }
@@ -178,7 +195,9 @@ static void check_submit(const before *was, unsigned count, unsigned accepted, w
     MUST((refused == 0) == (why == WPOOL_OK), "%u refused, yet status %d", refused, (int)why);
     if (refused && why == WPOOL_FULL) {
         MUST(may_be_full, "full, though that is not the policy");
+        /* a cancelled job keeps its place, and each call of wpool_cancel takes one for a moment */
         unsigned claims = model.begun - model.refused - refused;
+        claims += model.cancels_begun - was->cancels_done;
         MUST(config->capacity == 0 || claims - was->started >= config->capacity,
              "full with %u of %u", claims - was->started, config->capacity);
         MUST(!was->is_closed, "full after close");
@@ -507,8 +526,7 @@ static void check_done(uint64_t accepted) {
         const model_job *job = &model.jobs[i];
         if (!(accepted >> i & 1)) continue;
         MUST(model_has_ended(job), "WPOOL_DONE, but job %u has not ended", i);
-        MUST(may_be_stale(job) || model.results_close_begun, "WPOOL_DONE, but job %u was not taken",
-             i);
+        MUST(may_be_stale(job), "WPOOL_DONE, but job %u was not taken", i);
     }
     model.is_done = true;
 }
@@ -518,6 +536,27 @@ static uint64_t accepted_now(void) {
     for (unsigned i = 0; i < model.job_count; i++)
         if (model.jobs[i].submission == SUBMIT_ACCEPTED) accepted |= UINT64_C(1) << i;
     return accepted;
+}
+
+/* Jobs that are over for all who ask now. */
+static uint64_t ended_now(void) {
+    uint64_t ended = model.ended;
+    for (unsigned i = 0; i < model.job_count; i++)
+        if (model.jobs[i].is_removed) ended |= UINT64_C(1) << i;
+    return ended;
+}
+
+/* Nothing can make the descriptor readable: each job was over, and nobody is about to close. */
+static bool is_calm(void) {
+    if (!model.has_descriptor || model.takes || model.close_begun || model.results_close_begun)
+        return false;
+    uint64_t ended = ended_now();
+    for (unsigned i = 0; i < model.job_count; i++) {
+        const model_job *job = &model.jobs[i];
+        if (job->submission == SUBMIT_BEGUN) return false;
+        if (job->submission == SUBMIT_ACCEPTED && !(ended >> i & 1)) return false;
+    }
+    return true;
 }
 
 /* Does a job that had ended before still lie there, with nobody else who may have its result? */
@@ -536,27 +575,17 @@ static void check_take_inside(wpool_status status, bool was_done) {
     model.is_done_inside |= status == WPOOL_DONE;
 }
 
-static wpool_status take(int64_t timeout) {
-    before was = look_before();
-    wpool_result result;
-    bool is_inside = model_is_inside(), was_done_inside = model.is_done_inside;
-    uint64_t ended = model.ended;
-    uint64_t accepted = accepted_now();
-    model.takes++;
-    wpool_status status = CALL(wpool_take(model.pool, timeout, &result));
-    model.takes--;
-    if (!model.config.results) {
-        MUST(status == WPOOL_INVALID, "taken from a pool without results");
-        return status;
-    }
-    if (was.are_results_closed)
-        MUST(status == WPOOL_CLOSED, "results are closed, yet: %s", wpool_strerror(status));
-    if (status != WPOOL_OK && !model.results_close_begun)
-        MUST(!is_result_left(ended), "no result, yet one is left: %s", wpool_strerror(status));
-    if (is_inside) check_take_inside(status, was_done_inside);
+/* Nothing was there; and nobody else has taken or submitted meanwhile. */
+static void check_unreadable(const before *was) {
+    bool is_alone = model.take_calls == was->take_calls + 1 && model.job_count == was->jobs;
+    MUST(!is_alone || !is_calm() || !sched.token,
+         "nothing there, nothing on its way, yet the descriptor is readable");
+}
+
+/* What it may say, but for a result. */
+static void check_take(wpool_status status, int64_t timeout, uint64_t accepted, bool is_inside) {
     switch (status) {
     case WPOOL_OK:
-        check_taken(&was, &result);
         break;
     case WPOOL_EMPTY:
         MUST(timeout == WPOOL_NOW, "empty");
@@ -575,6 +604,32 @@ static wpool_status take(int64_t timeout) {
         MUST(status == WPOOL_DEADLOCK && is_inside, "take: %s", wpool_strerror(status));
         MUST(timeout != WPOOL_NOW, "a poll is a deadlock");
     }
+}
+
+static wpool_status take(int64_t timeout) {
+    before was = look_before();
+    wpool_result result;
+    bool is_inside = model_is_inside(), was_done_inside = model.is_done_inside;
+    uint64_t ended = ended_now();
+    uint64_t accepted = accepted_now();
+    bool was_calm = is_calm();
+    model.takes++;
+    model.take_calls++;
+    wpool_status status = CALL(wpool_take(model.pool, timeout, &result));
+    model.takes--;
+    if (was_calm && status == WPOOL_EMPTY) check_unreadable(&was);
+    model.take_calls++;
+    if (!model.config.results) {
+        MUST(status == WPOOL_INVALID, "taken from a pool without results");
+        return status;
+    }
+    if (was.are_results_closed)
+        MUST(status == WPOOL_CLOSED, "results are closed, yet: %s", wpool_strerror(status));
+    if (status != WPOOL_OK && !model.results_close_begun)
+        MUST(!is_result_left(ended), "no result, yet one is left: %s", wpool_strerror(status));
+    if (is_inside) check_take_inside(status, was_done_inside);
+    if (status == WPOOL_OK) check_taken(&was, &result);
+    check_take(status, timeout, accepted, is_inside);
     MUST(!was.is_done || status == WPOOL_DONE || status == WPOOL_CLOSED || is_inside,
          "after WPOOL_DONE: %s", wpool_strerror(status));
     return status;
@@ -619,14 +674,191 @@ static void act_close_results(action todo) {
     model.results_close_done = true;
 }
 
+/* Always the same one. When a result lies there, or it is over, it is readable, as soon as whoever
+   makes it so has come to that. */
+static void check_descriptor(bool is_surely_readable) {
+    int descriptor = CALL(wpool_results_fd(model.pool));
+    MUST(descriptor == (model.config.results ? 3 : -1), "descriptor %d", descriptor);
+    if (!model.config.results) return;
+    model.has_descriptor = true;
+    for (unsigned i = 0; i < 4000 && !sched.token; i++) {
+        bool is_readable = is_surely_readable || model.is_done || model.results_close_done;
+        if (!is_readable && !is_result_left(ended_now())) return;
+        sched_point(true);
+    }
+    MUST(sched.token, "there is an answer, but the descriptor is unreadable");
+}
+
+static void act_results_fd(action todo) {
+    check_descriptor(false);
+    if (model_is_inside() || !(todo.a & 1)) return;
+    if (todo.a & 2) act_drain((action){.b = todo.b});
+    for (unsigned i = 0; i < 8 && take(WPOOL_NOW) == WPOOL_OK; i++) {
+    }
+    check_descriptor(false);
+}
+
+/* -- cancelling one -- */
+
+/* Is the job over for all who ask now? */
+static bool is_over(const model_job *job) {
+    bool is_drained = model.ended >> (job - model.jobs) & 1;
+    return is_drained || job->is_removed || (job->seen && !job->has_on_done);
+}
+
+static void begin_cancel(model_job *job, wpool_mode mode) {
+    model.cancels_begun++;
+    if (!job) return;
+    job->cancelling++;
+    job->hot_cancelling += mode == WPOOL_HOT;
+}
+
+static void end_cancel(model_job *job, wpool_mode mode) {
+    model.cancels_done++;
+    if (!job) return;
+    job->cancelling--;
+    job->hot_cancelling -= mode == WPOOL_HOT;
+}
+
+static void note_removed(model_job *job) {
+    MUST(!job->started, "cancelled in time, yet it has started");
+    MUST(!job->is_removed, "cancelled in time twice");
+    if (job->has_on_done) MUST(job->reported == 1, "cancelled, but on_done was not called");
+    job->is_removed = true;
+    model_see(job, WPOOL_STATE_DISCARDED);
+}
+
+/* It runs, is just beginning or ending to, or is being discarded by somebody else. */
+static void check_running(const model_job *job) {
+    const configuration *config = &model.config;
+    bool is_still = config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN;
+    MUST(job->started || !is_still || model.started || model_may_remove(job),
+         "it runs, but nothing can have started");
+}
+
+static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool was_over,
+                         bool was_reported, wpool_status status) {
+    if (status == WPOOL_UNKNOWN) {
+        MUST(may_be_stale(job), "unknown, though nobody had the result");
+        return;
+    }
+    MUST(!was_stale, "a stale id: %s", wpool_strerror(status));
+    if (status == WPOOL_ALREADY) {
+        MUST(model_has_ended(job), "it has not ended");
+        return;
+    }
+    MUST(!was_over, "it has ended: %s", wpool_strerror(status));
+    if (status == WPOOL_OK) {
+        MUST(!was_reported, "it has ended: %s", wpool_strerror(status));
+        model.removed++;
+        note_removed(job);
+        return;
+    }
+    MUST(status == (mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING), "cancel: %s",
+         wpool_strerror(status));
+    check_running(job);
+    if (mode == WPOOL_HOT) job->is_told = job->is_called = true;
+}
+
+static void cancel(model_job *job, wpool_id id, wpool_mode mode) {
+    bool was_stale = !job || job->delivered, was_over = job && is_over(job);
+    bool was_reported = job && job->reported;
+    begin_cancel(job, mode);
+    wpool_status status = CALL(wpool_cancel(model.pool, id, mode));
+    end_cancel(job, mode);
+    check_cancel(job, mode, was_stale, was_over, was_reported, status);
+}
+
+static void act_cancel(action todo) {
+    wpool_id id;
+    model_job *job = pick_job(todo.a, &id);
+    MUST(CALL(wpool_cancel(model.pool, id, (wpool_mode)(2 + todo.b % 3))) == WPOOL_INVALID, "mode");
+    MUST(CALL(wpool_cancel(NULL, id, WPOOL_HOT)) == WPOOL_INVALID, "NULL pool");
+    if (job) MUST(CALL(wpool_cancel(model.other, id, WPOOL_HOT)) == WPOOL_UNKNOWN, "a foreign id");
+    cancel(job, id, todo.b & 1 ? WPOOL_HOT : WPOOL_GRACEFUL);
+}
+
+/* Itself, or what it runs inside of. */
+static void act_cancel_self(action todo) {
+    unsigned depth = model.depth[sched.current];
+    if (depth == 0) return;
+    model_job *job = model.frames[sched.current][todo.a % depth].job;
+    if (job && job->has_id) cancel(job, job->id, todo.b & 1 ? WPOOL_HOT : WPOOL_GRACEFUL);
+}
+
+#define DISCARDS 4
+
+/* How many of them never run; which ones, only if it is all or none of those that could be. */
+static void note_discarded(model_job *const *jobs, unsigned count, unsigned possible,
+                           unsigned removed) {
+    unsigned left = 0;
+    for (unsigned i = 0; i < count; i++)
+        left += jobs[i] && (possible >> i & 1) && !jobs[i]->started && !jobs[i]->is_removed;
+    MUST(removed <= left, "%u never run, but only %u can be", removed, left);
+    for (unsigned i = 0; i < count; i++) {
+        model_job *job = jobs[i];
+        bool is_possible = job && (possible >> i & 1) && !job->started && !job->is_removed;
+        if (!is_possible || removed == 0) continue;
+        if (removed == left)
+            note_removed(job);
+        else
+            job->may_be_removed = true;
+    }
+}
+
+/* It was one of those that were to be cancelled hot. */
+static void note_hot_discard(model_job *job) {
+    bool is_running = job->started && !job->returned && !may_be_stale(job);
+    job->is_told |= is_running;
+    job->is_called |= is_running;
+    job->may_be_told |= !job->is_removed;
+}
+
+static void act_discard(action todo) {
+    model_job *jobs[DISCARDS];
+    wpool_id ids[DISCARDS];
+    unsigned count = todo.b >> 1 & 3, possible = 0;
+    wpool_mode mode = todo.b & 1 ? WPOOL_HOT : WPOOL_GRACEFUL;
+    for (unsigned i = 0; i <= count; i++) {
+        jobs[i] = pick_job((uint8_t)(todo.a + i * (1 + (todo.b >> 3))), &ids[i]);
+        bool is_new = jobs[i] && !jobs[i]->delivered && !is_over(jobs[i]) && !jobs[i]->reported;
+        for (unsigned j = 0; j < i; j++)
+            is_new &= jobs[j] != jobs[i];
+        possible |= (unsigned)is_new << i;
+    }
+    for (unsigned i = 0; i <= count; i++)
+        begin_cancel(jobs[i], mode);
+    size_t removed = CALL(wpool_discard(model.pool, ids, count + 1, mode));
+    MUST(removed <= count + 1, "more than there are");
+    for (unsigned i = 0; i <= count; i++) {
+        end_cancel(jobs[i], mode);
+        if (jobs[i] && mode == WPOOL_HOT) note_hot_discard(jobs[i]);
+    }
+    model.removed += (unsigned)removed;
+    note_discarded(jobs, count + 1, possible, (unsigned)removed);
+    MUST(CALL(wpool_discard(model.pool, ids, 0, mode)) == 0, "none");
+    MUST(CALL(wpool_discard(model.pool, NULL, 1, mode)) == 0, "NULL ids");
+    MUST(CALL(wpool_discard(model.pool, ids, 1, (wpool_mode)2)) == 0, "mode");
+}
+
+/* on_done is inside of the pool, and may cancel others. */
+static void act_in_on_done(uint8_t how) {
+    unsigned *depth = &model.done_depth[sched.current];
+    MUST(CALL(wpool_drain(model.pool, WPOOL_FOREVER)) == WPOOL_DEADLOCK, "from inside");
+    if ((how & 3) != 1 || *depth == 2) return;
+    ++*depth;
+    act_cancel((action){.a = how >> 3, .b = how >> 2});
+    --*depth;
+}
+
 /* -- watching -- */
 
 static void act_state(action todo) {
     wpool_id id;
     model_job *job = pick_job(todo.a, &id);
     bool was_stale = !job || job->delivered, was_started = job && job->started;
-    /* on_done sees the end before the state says so; a reader in flight may let go of it meanwhile */
-    bool was_seen = job && job->seen && !job->has_on_done;
+    /* on_done sees the end before the state says so; a reader in flight may let go of it then */
+    bool was_seen = job && job->seen && (!job->has_on_done || job->is_removed);
     wpool_state state = CALL(wpool_job_state(model.pool, id));
     MUST(CALL(wpool_job_state(NULL, id)) == WPOOL_STATE_UNKNOWN, "NULL pool");
     if (was_stale) MUST(state == WPOOL_STATE_UNKNOWN, "a stale id has state %d", (int)state);
@@ -641,7 +873,7 @@ static void act_state(action todo) {
         MUST(!was_seen, "a job that was seen to end runs");
         break;
     case WPOOL_STATE_DISCARDED:
-        MUST(!job->started && model_may_discard(), "discarded");
+        MUST(!job->started && model_may_remove(job), "discarded");
         break;
     default:
         MUST(state != WPOOL_STATE_DELAYED && job->returned, "state %d", (int)state);
@@ -669,8 +901,10 @@ static void act_stats(action todo) {
          "%u wait, the capacity is %u", (unsigned)stats.waiting, model.config.capacity);
     MUST(stats.succeeded <= model.returned - model.errors, "too many have succeeded");
     MUST(stats.failed + stats.cancelled <= model.errors, "too many errors");
-    MUST(stats.discarded == 0 || model_may_discard(), "discarded without a reason");
-    MUST(stats.cancelled == 0 || model.hot_begun, "cancelled without a reason");
+    MUST(stats.discarded >= was.removed, "discarded %u", (unsigned)stats.discarded);
+    MUST(stats.discarded <= model.removed + model_cancelling() || model_may_discard(),
+         "discarded without a reason");
+    MUST(model.hot_begun || stats.cancelled <= model_told(), "cancelled without a reason");
     MUST(ran + stats.discarded >= was.delivered, "fewer have ended than were delivered");
     MUST(ran + stats.running <= model.started + model_hands() * (MODEL_DEPTH + 1), "running");
     MUST(stats.workers == model.config.workers && stats.workers_idle <= stats.workers, "workers");
@@ -693,13 +927,55 @@ static void act_info(action todo) {
 static void act_look_cancelled(action todo) {
     const model_frame *frame = model_top();
     if (!frame) return;
+    model_job *job = frame->job && frame->job->has_record ? frame->job : NULL;
     for (unsigned i = 0; i <= (todo.a & 3u); i++) {
-        bool was_hot = model.hot_done, is_told = CALL(wpool_cancelled(frame->context));
-        MUST(is_told || !was_hot, "a job was not told to end");
-        MUST(!is_told || model.hot_begun, "a job was told to end without a reason");
+        bool was_told = model_is_told(job), is_told = CALL(wpool_cancelled(frame->context));
+        MUST(is_told || !was_told, "a job was not told to end");
+        MUST(!is_told || model_may_be_told(job), "a job was told to end without a reason");
+        if (job && is_told) job->is_told = true;
         sched_point(true);
     }
     MUST(!CALL(wpool_cancelled(NULL)), "NULL job");
+}
+
+/* Calls that end no later than the job's function, and only for a reason. */
+static void on_cancel(void *arg) {
+    model_listener *listener = (model_listener *)arg;
+    MUST(++listener->calls == 1, "called %d times", listener->calls);
+    MUST(model_may_be_told(listener->job), "called without a reason");
+    for (int i = 0; i < 3; i++) {
+        MUST(!listener->is_closed, "called after the job's function has returned");
+        MUST(!listener->job || !listener->job->seen, "called after the job has ended");
+        sched_point(true);
+    }
+}
+
+static void act_on_cancel(action todo) {
+    model_frame *frame = model_top();
+    MUST(CALL(wpool_on_cancel(NULL, on_cancel, NULL)) == WPOOL_INVALID, "NULL job");
+    if (!frame || model.listener_count == MODEL_LISTENERS) return;
+    model_listener *listener = &model.listeners[model.listener_count++];
+    bool is_plain = frame->job && !frame->job->has_record, was_told = model_is_told(frame->job);
+    bool is_none = todo.a >= 224;
+    listener->job = frame->job;
+    check_called(frame);
+    wpool_status status =
+        CALL(wpool_on_cancel(frame->context, is_none ? NULL : on_cancel, listener));
+    MUST(is_plain == (status == WPOOL_INVALID), "on_cancel: %s", wpool_strerror(status));
+    if (is_plain) return;
+    if (frame->listener) frame->listener->is_closed = true;
+    frame->listener = is_none ? NULL : listener;
+    if (status == WPOOL_CANCELLED) {
+        MUST(!is_none && listener->calls == 1, "called %d times", listener->calls);
+        if (frame->job) frame->job->is_told = true;
+    } else {
+        MUST(status == WPOOL_OK, "on_cancel: %s", wpool_strerror(status));
+        MUST(is_none || !was_told, "told, yet not called");
+    }
+    if (todo.b & 1) act_look_cancelled(todo);
+    for (unsigned i = todo.b >> 3; i > 0; i--)
+        sched_point(true);
+    check_called(frame);
 }
 
 static void act_set_result(action todo) {
@@ -722,39 +998,65 @@ static void act_context(action todo) {
 
 #define CHILDREN 3
 
+typedef struct model_child {
+    unsigned runs, pauses;
+    bool listens;
+    const model_job *job; /* that it is a part of; NULL: it can only be told with the whole pool */
+    model_listener *listener;
+} model_child;
+
+static void listen_as_child(model_child *child, wpool_job *context) {
+    if (!child->listens || model.listener_count == MODEL_LISTENERS) return;
+    child->listener = &model.listeners[model.listener_count++];
+    child->listener->job = child->job;
+    wpool_status status = CALL(wpool_on_cancel(context, on_cancel, child->listener));
+    MUST(status == WPOOL_OK || status == WPOOL_CANCELLED, "on_cancel: %s", wpool_strerror(status));
+    MUST(status == WPOOL_OK || child->listener->calls == 1, "told, yet not called");
+}
+
 static int run_child(void *arg, wpool_job *context) {
-    unsigned *runs = (unsigned *)arg;
+    model_child *child = (model_child *)arg;
+    bool was_told = model_is_told(child->job), is_told = CALL(wpool_cancelled(context));
+    MUST(is_told || !was_told, "a child was not told to end");
+    MUST(!is_told || model_may_be_told(child->job), "a child was told to end without a reason");
     MUST(CALL(wpool_job_pool(context)) == model.pool, "another pool");
-    for (unsigned i = *runs >> 8; i > 0; i--)
+    listen_as_child(child, context);
+    for (unsigned i = child->pauses; i > 0; i--)
         sched_point(true);
-    MUST((++*runs & 0xFF) == 1, "a child runs twice");
+    MUST(++child->runs == 1, "a child runs twice");
+    bool is_called = model.hot_done || (child->job && child->job->is_called);
+    MUST(!child->listener || !is_called || child->listener->calls == 1, "told, but not called");
     return 0;
 }
 
-static void end_child(wpool_job *self, wpool_job *child, unsigned *runs, bool is_joined) {
+static void end_child(wpool_job *self, wpool_job *job, model_child *child, bool is_joined) {
     if (is_joined) {
-        CALL(wpool_join(self, child));
-        CALL(wpool_join(self, child));
-    } else if (CALL(wpool_unfork(self, child))) {
-        run_child(runs, self);
+        CALL(wpool_join(self, job));
+        CALL(wpool_join(self, job));
+    } else if (CALL(wpool_unfork(self, job))) {
+        child->listens = false; /* that would be in place of what the caller has set */
+        run_child(child, self);
     }
-    MUST((*runs & 0xFF) == 1, "a child that was joined has not run");
+    MUST(child->runs == 1, "a child that was joined has not run");
+    if (child->listener) child->listener->is_closed = true;
 }
 
 static void act_fork(action todo) {
     const model_frame *frame = model_top();
-    wpool_job children[CHILDREN];
-    unsigned runs[CHILDREN], count = 1 + todo.a % CHILDREN;
+    wpool_job jobs[CHILDREN];
+    model_child children[CHILDREN];
+    unsigned count = 1 + todo.a % CHILDREN;
     if (!frame) return;
     for (unsigned i = 0; i < count; i++) {
-        runs[i] = (todo.b >> i & 7u) << 8;
-        CALL(wpool_fork(frame->context, &children[i], run_child, &runs[i]));
+        children[i] = (model_child){.pauses = todo.b >> i & 7u, .listens = todo.b >> i & 1};
+        if (frame->job && frame->job->has_record) children[i].job = frame->job;
+        CALL(wpool_fork(frame->context, &jobs[i], run_child, &children[i]));
     }
     for (unsigned i = todo.a >> 2 & 7; i > 0; i--)
         sched_point(true);
     for (unsigned i = 0; i < count; i++) {
         unsigned which = todo.a & 64 ? i : count - 1 - i;
-        end_child(frame->context, &children[which], &runs[which], todo.b >> (i + 4) & 1);
+        end_child(frame->context, &jobs[which], &children[which], todo.b >> (i + 4) & 1);
     }
 }
 
@@ -773,10 +1075,12 @@ static void act_for(action todo) {
     /* a worker that waits for its part may run any job, and that one wait for this thread, or
        until all others have ended */
     if (model.config.help == WPOOL_HELP_ANY && (model.config.takes_forever || !may_block())) return;
-    bool was_hot = model.hot_done;
+    const model_frame *frame = model_top();
+    const model_job *job = frame && frame->job && frame->job->has_record ? frame->job : NULL;
+    bool was_hot = model_is_told(job);
     wpool_status status = CALL(wpool_for(model.pool, begin, end, grain, run_iterations, runs));
     MUST(status == (was_hot ? WPOOL_CANCELLED : WPOOL_OK) ||
-             (status == WPOOL_CANCELLED && model.hot_begun),
+             (status == WPOOL_CANCELLED && model_may_be_told(job)),
          "a loop: %s", wpool_strerror(status));
     for (size_t i = 0; i < 16 && status == WPOOL_OK; i++)
         MUST(runs[i] == (i >= begin && i < end), "an iteration was left out");
@@ -914,6 +1218,10 @@ static void act_nulls(action todo) {
     MUST(CALL(wpool_wait(NULL, 1, WPOOL_FOREVER, NULL)) == WPOOL_INVALID, "NULL pool");
     MUST(CALL(wpool_take(NULL, WPOOL_FOREVER, NULL)) == WPOOL_INVALID, "NULL pool");
     MUST(CALL(wpool_forget(NULL, 1)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_cancel(NULL, 1, WPOOL_HOT)) == WPOOL_INVALID, "NULL pool");
+    MUST(CALL(wpool_discard(NULL, &model.foreign, 1, WPOOL_HOT)) == 0, "NULL pool");
+    MUST(CALL(wpool_discard(model.pool, NULL, 1, WPOOL_HOT)) == 0, "NULL ids");
+    MUST(CALL(wpool_results_fd(NULL)) == -1, "NULL pool");
     MUST(CALL(wpool_close_results(NULL)) == WPOOL_INVALID, "NULL pool");
     MUST(CALL(wpool_stats(NULL, NULL)) == WPOOL_INVALID, "NULL pool");
     MUST(CALL(wpool_get_info(NULL, NULL)) == WPOOL_INVALID, "NULL pool");
@@ -935,15 +1243,25 @@ static void act_other(action todo) {
     int runs = 0;
     wpool_id id;
     wpool_result result;
-    (void)todo;
+    bool is_removed = false;
     wpool_status status = CALL(wpool_submit(model.other, run_other, &runs, &id));
     if (status == WPOOL_NO_MEMORY && model_memory_fails()) return;
     MUST(status == WPOOL_OK, "submit: %s", wpool_strerror(status));
     model.foreign = id;
     MUST(CALL(wpool_wait(model.pool, id, WPOOL_FOREVER, NULL)) == WPOOL_UNKNOWN, "a foreign id");
+    MUST(CALL(wpool_cancel(model.pool, id, WPOOL_HOT)) == WPOOL_UNKNOWN, "a foreign id");
+    if (todo.a & 1) {
+        status = CALL(wpool_cancel(model.other, id, WPOOL_GRACEFUL));
+        is_removed = status == WPOOL_OK;
+        MUST(is_removed || status == (runs ? WPOOL_ALREADY : WPOOL_RUNNING) ||
+                 status == WPOOL_RUNNING,
+             "cancel: %s", wpool_strerror(status));
+    }
     status = CALL(wpool_wait(model.other, id, WPOOL_FOREVER, &result));
-    MUST(status == WPOOL_OK && runs == 1 && result.arg == &runs, "wait: %s",
-         wpool_strerror(status));
+    MUST(status == WPOOL_OK && result.arg == &runs, "wait: %s", wpool_strerror(status));
+    MUST(runs == !is_removed && (result.state == WPOOL_STATE_DISCARDED) == is_removed,
+         "runs %d times, cancelled in time: %d", runs, is_removed);
+    MUST(CALL(wpool_results_fd(model.other)) == -1, "a descriptor without results");
 }
 
 static void act_nothing(action todo) {
@@ -960,7 +1278,8 @@ static void (*const act_table[])(action) = {
     act_set_result,  act_context,    act_start,        act_pause,     act_close_results,
     act_close,       act_stop,       act_drain,        act_shutdown,  act_destroy,
     act_nulls,       act_other,      act_submit_badly, act_fork,      act_fork,
-    act_for};
+    act_for,         act_cancel,     act_cancel,       act_cancel,    act_cancel_self,
+    act_discard,     act_on_cancel,  act_on_cancel,    act_results_fd};
 
 static void act(action todo) {
     act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);

@@ -74,8 +74,20 @@ static void *own_alloc(size_t size, void *user) {
     return block;
 }
 
+/* Is it a chunk of the pool's records? Then nobody holds one any more. */
+static void check_records(const char *block, size_t size) {
+    for (unsigned i = 0; i < WPOOL__CHUNKS; i++) {
+        const wpool__record *records = model.pool->table.chunks[i];
+        if (!records || (const char *)records < block || (const char *)records >= block + size)
+            continue;
+        for (unsigned j = 0; j < (unsigned)WPOOL_RECORDS << i; j++)
+            MUST((records[j].hold & WPOOL__HOLD_MASK) == 0, "record %u of chunk %u is lost", j, i);
+    }
+}
+
 static void own_free(void *block, size_t size, void *user) {
     (void)user;
+    if (model.has_no_records) check_records(block, size);
     model.blocks--;
     model.bytes -= (long)size;
     free(block);
@@ -175,19 +187,23 @@ static void end_threads(const int *threads) {
 /* Everything that nobody has had yet is there, once. */
 static void collect_results(void) {
     bool takes = model.config.results && !model.results_close_begun;
+    model.has_no_records = takes || !model.config.results;
     if (takes)
         while (take(WPOOL_FOREVER) == WPOOL_OK) {
         }
     MUST(!takes || model.is_done, "the results do not end");
+    if (model.has_descriptor) check_descriptor(true);
     for (unsigned i = 0; i < model.job_count; i++) {
         model_job *job = &model.jobs[i];
         if (job->submission != SUBMIT_ACCEPTED) continue;
         if (takes) MUST(job->delivered == 1, "the result of job %u is lost", i);
         if (!job->has_id) continue;
+        cancel(job, job->id, i % 2 ? WPOOL_HOT : WPOOL_GRACEFUL);
         wait_for(job, job->id, WPOOL_NOW);
         MUST(job->delivered == 1, "the result of job %u is lost", i);
         MUST(CALL(wpool_wait(model.pool, job->id, WPOOL_FOREVER, NULL)) == WPOOL_UNKNOWN, "stale");
         MUST(CALL(wpool_job_state(model.pool, job->id)) == WPOOL_STATE_UNKNOWN, "stale");
+        MUST(CALL(wpool_cancel(model.pool, job->id, WPOOL_HOT)) == WPOOL_UNKNOWN, "stale");
     }
 }
 
@@ -309,8 +325,8 @@ static void keep_input(void) {
     close(file);
 }
 
-/* A crash or a hang: says in which input, then ends. Not strictly allowed in a handler, but there is
-   nothing to lose. */
+/* A crash or a hang: says in which input, then ends. Not strictly allowed in a handler, but there
+   is nothing to lose. */
 static void on_signal(int number) {
     signal(SIGALRM, SIG_DFL);
     alarm(2);

@@ -19,8 +19,9 @@ enum {
     SCRIPT_ACTIONS = 3,
     MODEL_JOBS = 48,
     MODEL_SLOTS = 4,
-    MODEL_DEPTH = 5, /* jobs inside of jobs on one thread that still do something */
-    MODEL_FAMILY = 3 /* generations of children */
+    MODEL_LISTENERS = 32, /* wpool_on_cancel so often */
+    MODEL_DEPTH = 5,      /* jobs inside of jobs on one thread that still do something */
+    MODEL_FAMILY = 3      /* generations of children */
 };
 
 typedef struct action {
@@ -48,7 +49,18 @@ typedef struct model_job {
     void *data;
     bool is_surely_cancelled;
     wpool_state seen; /* how it ended, as the pool said */
+    /* wpool_cancel: calls in flight; then what is known */
+    unsigned cancelling, hot_cancelling;
+    bool is_removed, may_be_removed;      /* it answered WPOOL_OK; it may have */
+    bool is_told, may_be_told, is_called; /* hot; called: whoever told it has returned */
 } model_job;
+
+/* What wpool_on_cancel was given: the callback's argument. */
+typedef struct model_listener {
+    const model_job *job; /* NULL: it can only be told with the whole pool */
+    bool is_closed;       /* the job's function has returned, or there is another listener */
+    int calls;
+} model_listener;
 
 /* A job in the caller's own struct, handed in again and again. */
 typedef struct model_slot {
@@ -70,6 +82,7 @@ typedef struct model_frame {
     unsigned family;
     model_job *last_child;
     model_slot *last_slot;
+    model_listener *listener;
     void *data;
 } model_frame;
 
@@ -94,17 +107,24 @@ static struct {
     unsigned job_count;
     model_frame frames[SCHEDULER_THREADS][MODEL_DEPTH + 2];
     unsigned depth[SCHEDULER_THREADS];
+    model_listener listeners[MODEL_LISTENERS];
+    unsigned listener_count;
+    unsigned done_depth[SCHEDULER_THREADS]; /* on_done inside of on_done */
     uint64_t numbers;
     /* submissions of all kinds, in jobs */
     unsigned begun, begun_inside, accepted, refused, accepted_inside, started, returned, errors;
     unsigned surely_cancelled, seen_cancelled, seen_failed, delivered;
+    /* ids in calls of wpool_cancel: begun and returned, and those that never run because of it */
+    unsigned cancels_begun, cancels_done, removed;
     uint64_t ended; /* jobs that were over when a drain ended, as bits */
     wpool_id foreign;
     /* what has begun and what has returned */
     bool close_begun, close_done, stop_begun, stop_done, hot_begun, hot_done, start_begun;
+    bool has_no_records; /* at the end, all are delivered */
+    bool has_descriptor; /* somebody asked for it, and was given it */
     bool results_close_begun, results_close_done, is_done, is_done_inside, is_over, is_ending;
-    unsigned closes, stops, result_closes, pausing, takes, started_after_stop, hooks_started,
-        hooks_ended;
+    unsigned closes, stops, result_closes, pausing, takes, take_calls, started_after_stop,
+        hooks_started, hooks_ended;
     wpool_info info;
     long blocks, bytes;
     uint32_t word; /* main sleeps here a little */
@@ -125,7 +145,17 @@ __attribute__((format(printf, 1, 2))) static void violation(const char *format, 
     sched_end(sched.text);
 }
 
+/* The frames above the calling thread's present one are over, and so are their listeners. */
+static void close_listeners(unsigned depth) {
+    for (unsigned i = depth; i < MODEL_DEPTH + 2; i++) {
+        model_frame *frame = &model.frames[sched.current][i];
+        if (frame->listener) frame->listener->is_closed = true;
+        frame->listener = NULL;
+    }
+}
+
 static void count_call(const char *text) {
+    close_listeners(model.depth[sched.current]);
     fuzz_calls++;
     fuzz_call_text[sched.current] = text;
     if (fuzz_is_tracing)
@@ -158,9 +188,31 @@ static bool model_may_discard(void) {
     return model.stop_begun || model.config.when_full == WPOOL_DROP_OLDEST;
 }
 
+/* May it end without having run? */
+static bool model_may_remove(const model_job *job) {
+    return model_may_discard() || job->is_removed || job->may_be_removed || job->cancelling;
+}
+
 /* Has the accepted job come to its end, as far as the model can see? */
 static bool model_has_ended(const model_job *job) {
-    return job->returned || (!job->started && model_may_discard());
+    return job->returned || (!job->started && model_may_remove(job));
+}
+
+/* Has the running job been told to end (NULL: one that can only be told with the whole pool)? */
+static bool model_is_told(const model_job *job) { return model.hot_done || (job && job->is_told); }
+static bool model_may_be_told(const model_job *job) {
+    return model.hot_begun || (job && (job->is_told || job->may_be_told || job->hot_cancelling));
+}
+
+/* So many ids are in calls of wpool_cancel now. */
+static unsigned model_cancelling(void) { return model.cancels_begun - model.cancels_done; }
+
+/* So many jobs may have ended as cancelled. */
+static unsigned model_told(void) {
+    unsigned told = 0;
+    for (unsigned i = 0; i < model.job_count; i++)
+        told += model_may_be_told(&model.jobs[i]) && model.jobs[i].error;
+    return told;
 }
 
 /* Threads that may have a call in their hands. */
@@ -177,28 +229,27 @@ static void model_see(model_job *job, wpool_state state) {
     model.seen_failed += state == WPOOL_STATE_FAILED;
 }
 
-static void check_ending(const wpool_result *result, int started, int returned, int error,
-                         bool is_surely_cancelled) {
+static void check_ending(const model_job *job, const wpool_result *result) {
     if (result->state == WPOOL_STATE_DISCARDED) {
-        MUST(!started, "a job that had started is reported as discarded");
-        MUST(model_may_discard(), "a job was discarded without a reason");
+        MUST(!job->started, "a job that had started is reported as discarded");
+        MUST(model_may_remove(job), "a job was discarded without a reason");
         MUST(result->error == WPOOL_CANCELLED && result->attempts == 0, "a strange discarded job");
         MUST(result->worker == WPOOL_INLINE, "a discarded job has a worker");
         MUST(result->ran_ns == 0 && result->waited_ns >= 0, "times of a discarded job");
         return;
     }
-    MUST(returned, "a job is reported as ended, but runs or never ran");
-    MUST(result->error == error, "the job's error is %d, not %d", result->error, error);
+    MUST(job->returned, "a job is reported as ended, but runs or never ran");
+    MUST(result->error == job->error, "the job's error is %d, not %d", result->error, job->error);
     MUST(result->attempts == 1, "%u attempts", result->attempts);
     MUST(result->waited_ns >= 0 && result->ran_ns >= 0, "times go backwards");
     MUST(result->worker < model.config.workers || result->worker == WPOOL_INLINE, "no such worker");
-    if (error == 0) {
+    if (job->error == 0) {
         MUST(result->state == WPOOL_STATE_SUCCEEDED, "state %d of a success", (int)result->state);
     } else if (result->state == WPOOL_STATE_CANCELLED) {
-        MUST(model.hot_begun, "a job counts as cancelled, but nobody cancelled");
+        MUST(model_may_be_told(job), "a job counts as cancelled, but nobody cancelled");
     } else {
         MUST(result->state == WPOOL_STATE_FAILED, "state %d of an error", (int)result->state);
-        MUST(!is_surely_cancelled, "a cancelled job counts as failed");
+        MUST(!job->is_surely_cancelled, "a cancelled job counts as failed");
     }
 }
 
@@ -208,19 +259,23 @@ static void check_result(model_job *job, const wpool_result *result) {
     MUST(result->name == job->name, "another name");
     MUST(!job->has_id || result->id == job->id, "another id");
     MUST(result->id != 0, "a result without an id");
-    check_ending(result, job->started, job->returned, job->error, job->is_surely_cancelled);
+    check_ending(job, result);
     if (result->state != WPOOL_STATE_DISCARDED)
         MUST(result->data == job->data, "the result is not what the job left");
     model_see(job, result->state);
     job->id = result->id;
 }
 
+static void act_in_on_done(uint8_t how);
+
 static void model_on_done(void *arg, const wpool_result *result) {
     model_job *job = (model_job *)arg;
     MUST(++job->reported == 1, "on_done was called %d times", job->reported);
     MUST(job->has_on_done, "on_done of a job that has none");
     MUST(!model.is_over, "on_done after the end");
+    MUST(!job->is_removed, "on_done after wpool_cancel has returned");
     check_result(job, result);
+    act_in_on_done(model.scripts[job->script].answer);
 }
 
 static void model_on_slot_done(void *arg, const wpool_result *result) {
@@ -232,6 +287,7 @@ static void model_on_slot_done(void *arg, const wpool_result *result) {
     MUST(result->arg == slot && result->id == 0, "the result of another job");
     if (result->state == WPOOL_STATE_DISCARDED)
         MUST(model_may_discard(), "a job was discarded without a reason");
+    act_in_on_done(model.scripts[slot->script].answer);
 }
 
 /* A delivery (or letting go) by id or by take: once for each job. */
@@ -244,16 +300,20 @@ static void model_deliver(model_job *job, bool is_ended) {
 /* -- after all -- */
 
 static void check_jobs_at_end(void) {
+    unsigned removed = 0;
     for (unsigned i = 0; i < model.job_count; i++) {
         const model_job *job = &model.jobs[i];
         bool is_accepted = job->submission == SUBMIT_ACCEPTED;
         MUST(job->started <= (is_accepted ? 1 : 0), "job %u was refused and ran", i);
         MUST(job->started == job->returned, "job %u started and did not return", i);
-        if (is_accepted) MUST(job->started || model_may_discard(), "job %u was lost", i);
+        if (is_accepted) MUST(job->started || model_may_remove(job), "job %u was lost", i);
+        removed += is_accepted && !job->started;
         if (job->has_on_done)
             MUST(job->reported == (is_accepted ? 1 : 0), "job %u: on_done %d times, accepted: %d",
                  i, job->reported, is_accepted);
     }
+    MUST(removed == model.removed || (removed > model.removed && model_may_discard()),
+         "%u never ran, %u were cancelled in time", removed, model.removed);
     for (unsigned i = 0; i < MODEL_SLOTS; i++) {
         const model_slot *slot = &model.slots[i];
         MUST(slot->started == slot->returned, "slot %u did not return", i);
@@ -279,7 +339,10 @@ static void check_stats_at_end(const wpool_stats_snapshot *stats) {
     MUST(stats->cancelled >= model.surely_cancelled && stats->cancelled >= model.seen_cancelled,
          "cancelled: stats %u", (unsigned)stats->cancelled);
     MUST(stats->failed >= model.seen_failed, "failed: stats %u", (unsigned)stats->failed);
-    MUST(stats->cancelled == 0 || model.hot_begun, "cancelled without a reason");
+    MUST(model.hot_begun || stats->cancelled <= model_told(), "cancelled without a reason");
+    MUST(stats->discarded == model.removed ||
+             (stats->discarded > model.removed && model_may_discard()),
+         "discarded: stats %u, cancelled in time: %u", (unsigned)stats->discarded, model.removed);
 }
 
 #endif /* FUZZ_MODEL_H */
