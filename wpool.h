@@ -672,6 +672,8 @@ template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpo
     WPOOL_ATOMIC_CAS(p, expected, value, memory_order_relaxed, memory_order_relaxed)
 #define wpool__cas_acquire(p, expected, value) \
     WPOOL_ATOMIC_CAS(p, expected, value, memory_order_acquire, memory_order_relaxed)
+#define wpool__cas_release(p, expected, value) \
+    WPOOL_ATOMIC_CAS(p, expected, value, memory_order_release, memory_order_relaxed)
 #define wpool__cas_acq_rel(p, expected, value) \
     WPOOL_ATOMIC_CAS(p, expected, value, memory_order_acq_rel, memory_order_acquire)
 #define wpool__cas_seq_cst(p, expected, value) \
@@ -1474,8 +1476,8 @@ static bool wpool__bell_is_down(wpool__bell *bell) {
 static void wpool__bell_ring(wpool__bell *bell) {
     uint32_t down = WPOOL__BELL_DOWN;
     if (!wpool__bell_is_down(bell)) return;
-    /* [E1] who sees it up relies on the token */
-    if (wpool__cas_seq_cst(&bell->state, &down, WPOOL__BELL_UP)) WPOOL_TOKEN_PUT(bell->ends);
+    /* relaxed: who lowers it needs the token, and looks again after that */
+    if (wpool__cas_relaxed(&bell->state, &down, WPOOL__BELL_UP)) WPOOL_TOKEN_PUT(bell->ends);
 }
 
 static void wpool__bell_free(wpool__bell *bell) {
@@ -2149,7 +2151,7 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
     *before = (wpool_state)(state & 0xFF);
     if (*before != WPOOL_STATE_UNKNOWN && *before < WPOOL_STATE_SUCCEEDED) return false;
     /* [J1] its last run is complete. Delayed: neither in a queue nor finished */
-    return wpool__cas_acq_rel(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
+    return wpool__cas_acquire(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
 }
 
 /* From waiting to running, keeping the sleepers' bit. False: somebody else has, to end it. */
@@ -2295,7 +2297,7 @@ static void wpool__table_release(wpool__table *table, wpool__record *first, wpoo
                              (uint32_t)word); /* relaxed: published by the exchange */
         next = ((word >> 32) + 1) << 32 | (first->index + 1);
         /* [J3] hands the records over to who takes them */
-    } while (!wpool__cas_acq_rel(&table->free, &word, next));
+    } while (!wpool__cas_release(&table->free, &word, next));
 }
 
 /* Adds a chunk if there is still no free record. False: out of memory, or out of ids. */
@@ -2369,7 +2371,7 @@ static wpool__record *wpool__table_pin(wpool__table *table, wpool_id id) {
     for (;;) {
         if ((hold ^ id) >> 32 || (hold & WPOOL__HOLD_MASK) == 0) return NULL;
         /* [J4] the record as it was made or last dropped */
-        if (wpool__cas_acq_rel(&record->hold, &hold, hold + 1)) return record;
+        if (wpool__cas_acquire(&record->hold, &hold, hold + 1)) return record;
     }
 }
 

@@ -1,7 +1,8 @@
 /* [job]'s table of records. Thread 0 makes a record, writes its argument, tells the id, and then lets
    go: claims the result and drops its reference; REUSE times. PINNERS threads pin the id that they
    find told, read the record and drop it. Who pins sees the record whole and of that id, and the same
-   place is not given to two jobs at a time. With MAKERS 2 a second thread makes and drops records, too. */
+   place is not given to two jobs at a time. With MAKERS 2 a second thread makes and drops records,
+   too; RECORDS are there beforehand then, so that nobody waits for more. */
 
 #ifndef PINNERS
 #define PINNERS 1
@@ -12,7 +13,10 @@
 #ifndef MAKERS
 #define MAKERS 1
 #endif
-#define WPOOL_RECORDS 1
+#ifndef RECORDS
+#define RECORDS 0 /* made by main */
+#endif
+#define WPOOL_RECORDS (RECORDS ? RECORDS : 1)
 
 #define MODEL_MEMORY 1024
 #include "model.h"
@@ -24,17 +28,21 @@ static wpool__table table = {.lot = &lot, .first_generation = 7};
 static _Atomic(wpool_id) told[MAKERS];
 static int arguments[MAKERS * REUSE];
 
+/* Makes a record and lets it go. */
+static void make(int index, int i) {
+    wpool__record *record = wpool__table_new(&table);
+    WPOOL_ASSERT(record != NULL);
+    record->job.arg = &arguments[index * REUSE + i];
+    wpool_id id = record->job.id;
+    wpool__store_relaxed(&told[index], id); /* relaxed: pin has to do without */
+    WPOOL_ASSERT(record->job.arg == &arguments[index * REUSE + i]);
+    WPOOL_ASSERT(wpool__record_claim(record));
+    wpool__table_drop(&table, record);
+}
+
 static void maker(int index) {
-    for (int i = 0; i < REUSE; i++) {
-        wpool__record *record = wpool__table_new(&table);
-        WPOOL_ASSERT(record != NULL);
-        record->job.arg = &arguments[index * REUSE + i];
-        wpool_id id = record->job.id;
-        wpool__store_relaxed(&told[index], id); /* relaxed: pin has to do without */
-        WPOOL_ASSERT(record->job.arg == &arguments[index * REUSE + i]);
-        WPOOL_ASSERT(wpool__record_claim(record));
-        wpool__table_drop(&table, record);
-    }
+    for (int i = 0; i < REUSE; i++)
+        make(index, i);
 }
 MODEL_THREAD(maker)
 
@@ -48,7 +56,8 @@ static void pinner(int index) {
 MODEL_THREAD(pinner)
 
 int main(void) {
-    pthread_t makers[MAKERS], pinners[PINNERS];
+    pthread_t makers[MAKERS], pinners[PINNERS + 1];
+    if (RECORDS) make(0, 0);
     for (int i = 0; i < MAKERS; i++)
         MODEL_START(&makers[i], maker, i);
     for (int i = 0; i < PINNERS; i++)
