@@ -119,8 +119,9 @@
          that function otherwise (pthread_exit, longjmp, an exception) is not caught, and undefined.
        - A job that was cancelled before it started has ended, but keeps its place in the queue
          until a worker comes by.
-       - Cancelling a job that runs is a request. No timeout of wpool_shutdown ends a job that does not look at
-         wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it meanwhile.
+       - Cancelling a job that runs is a request. No timeout of wpool_shutdown ends a job that does
+         not look at wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it
+         meanwhile.
        - The number of workers is fixed in this version; min_workers and max_workers bound it.
 
    ==== [config] ===================================================================================
@@ -510,7 +511,8 @@ WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
 /* Cancel one job. WPOOL_OK: it had not started and never will; it has ended as discarded, with its
    on_done (called here) and its result. Its place in the queue becomes free when a worker comes by.
    WPOOL_CANCELLED (hot): it runs and has been told to end, see wpool_cancelled. WPOOL_RUNNING
-   (graceful): it runs and may finish. WPOOL_ALREADY: it has ended. WPOOL_UNKNOWN: stale id. */
+   (graceful): it runs and may finish. WPOOL_ALREADY: it has ended, or is being discarded; one that
+   ran counts as running until its on_done has returned. WPOOL_UNKNOWN: stale id. */
 WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
 
 /* The same for n jobs, from the first to the last; how many of them had not started and never will.
@@ -525,10 +527,10 @@ WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool
 WPOOL_API bool wpool_cancelled(const wpool_job *job);
 
 /* Have call(arg) called, once, when the job is told to end: on the thread that tells it. From now
-   until the job's function returns; after that it is not called, nor still running. In place of
-   one that was set before; NULL: none. call must be short: it must not block, leave its thread, or
-   call functions of this pool. WPOOL_CANCELLED: the job has been told already, so it was called
-   here. WPOOL_INVALID: a plain job; let it have an id. */
+   until the function that was given the job returns; after that it is not called, nor still
+   running. In place of one that was set before; NULL: none. call must be short: it must not block,
+   leave its thread, or call functions of this pool. WPOOL_CANCELLED: the job has been told already,
+   so it was called here. WPOOL_INVALID: a plain job; let it have an id. */
 WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg);
 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
@@ -2084,7 +2086,7 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 /* ==== [job] ======================================================================================
    Records of jobs. A job's state word: bits 0-7 a wpool_state, bit 8 somebody sleeps on the word
    (legal to be set with no sleeper, illegal to be clear with one), bit 9 it runs and has been told
-   to end.
+   to end, bit 10 it counts as running, but is only being discarded.
 
    Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
    its generation, which changes when the record is given back. The hold word of a record:
@@ -2097,6 +2099,7 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
    id of another pool is as good as never taken for one of this pool (1 in 2^32). */
 
 #define WPOOL__JOB_SLEPT_ON UINT32_C(0x100)
+#define WPOOL__JOB_ENDING UINT32_C(0x400)
 #define WPOOL__JOB_TOLD UINT32_C(0x200) /* also in the word of a pool that was stopped hot */
 #define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
 #define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
@@ -2154,16 +2157,24 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
     return wpool__cas_acquire(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
 }
 
-/* From waiting to running, keeping the sleepers' bit. False: somebody else has, to end it. */
-static bool wpool__job_set_running(wpool_job *job) {
+/* From waiting to running, keeping the sleepers' bit; how: 0, or WPOOL__JOB_ENDING. False: somebody
+   else has. */
+static bool wpool__job_set_running(wpool_job *job, uint32_t how) {
+    how |= WPOOL_STATE_RUNNING;
     uint32_t old = WPOOL_STATE_WAITING; /* or with the bit, as the exchange will say */
     do {
         if ((old & 0xFF) != WPOOL_STATE_WAITING) return false;
         /* [J1] hands over what fork's thief wrote to those who see it running; [C2] before the
            runner's look whether the pool was stopped hot */
-    } while (!wpool__cas_seq_cst(&job->state, &old,
-                                 (old & WPOOL__JOB_SLEPT_ON) | (uint32_t)WPOOL_STATE_RUNNING));
+    } while (!wpool__cas_seq_cst(&job->state, &old, (old & WPOOL__JOB_SLEPT_ON) | how));
     return true;
+}
+
+/* Does it run, or is it about to? */
+static bool wpool__job_is_under_way(wpool_job *job) {
+    /* relaxed: it may end meanwhile anyway */
+    uint32_t seen = wpool__load_relaxed(&job->state);
+    return (seen & 0xFF) == WPOOL_STATE_RUNNING && !(seen & WPOOL__JOB_ENDING);
 }
 
 /* Tells the job to end, if it runs. Any thread that keeps it in memory. */
@@ -2544,7 +2555,8 @@ typedef struct wpool__watch {
     wpool__event quiet;            /* who waits until nothing waits or runs sleeps here */
     wpool__event room;             /* who waits for room in the queue sleeps here */
     WPOOL_ATOMIC(uint64_t) direct; /* a gate, as the queue's tail: jobs accepted past the queue */
-    WPOOL_ATOMIC(uint64_t) dead;   /* calls still queued whose jobs were cancelled */
+    WPOOL_ATOMIC(uint64_t) buried; /* calls that have left the queue after their jobs */
+    wpool__account removed;        /* the shared one for jobs cancelled before they left it */
     WPOOL_ATOMIC(uint32_t) takers; /* jobs in wpool_take, and those below them on a stack */
     WPOOL_ATOMIC(uint32_t) takers_asleep; /* workers that sleep there */
     WPOOL_ATOMIC(uint32_t)
@@ -2656,10 +2668,9 @@ static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *s
 
 /* Calls that have left the queue, and one for each worker that runs none if places is 1. The share
    of an account never falls, for its two numbers are of one instant: so the sum is not above what
-   it is at the end of the reading. Cancelled jobs are in it, though their calls are still queued:
-   dead is raised before a job counts as ended, and lowered after its call was taken. */
+   it is at the end of the reading. The jobs that were removed count when their calls have left. */
 static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
-    uint64_t left = 0;
+    uint64_t left = wpool__load_seq_cst(&watch->buried); /* [R1] as below */
     for (unsigned i = 0; i < watch->count; i++) {
         /* [R1] after the caller announced that it waits for room; [W1] and what it read is done */
         uint64_t progress = wpool__load_seq_cst(&watch->accounts[i].progress);
@@ -2698,6 +2709,9 @@ static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
         finished += wpool__load_seq_cst(&watch->accounts[i].progress) / WPOOL__FINISHED_ONE;
         delivering += wpool__load_seq_cst(&watch->accounts[i].delivering); /* [W1] [W3] */
     }
+    /* [W1] [W3] the same */
+    finished += wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE;
+    delivering += wpool__load_seq_cst(&watch->removed.delivering);
     return wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct) - finished +
            delivering;
 }
@@ -2710,6 +2724,7 @@ static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
     *stats = (wpool_stats_snapshot){0};
     for (unsigned i = 0; i < watch->count; i++)
         wpool__account_read(&watch->accounts[i], stats);
+    wpool__account_read(&watch->removed, stats);
     uint64_t left =
         stats->running + stats->succeeded + stats->failed + stats->cancelled + stats->discarded;
     stats->accepted = accepted > left ? accepted : left;
@@ -2996,7 +3011,7 @@ static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
 WPOOL_API int wpool__fork_run(void *arg, wpool_job *self) {
     wpool_job *child = (wpool_job *)arg;
     wpool__worker_adopt(self, child);
-    wpool__job_set_running(child);
+    (void)wpool__job_set_running(child, 0); /* nobody else would */
     child->error = wpool__worker_call(child);
     wpool__job_publish(&self->pool->lot, child, wpool__worker_outcome(child, child->error));
     return 0;
@@ -3016,8 +3031,7 @@ static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_
 /* The call of a cancelled job has been taken out of the queue: it held a reference, and a place. */
 static void wpool__worker_bury(wpool *pool, wpool_job *job) {
     wpool__table_drop(&pool->table, (wpool__record *)(void *)job);
-    /* [R3] after the call was taken; [R1] before the look for who waits for room */
-    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX);
+    wpool__add_seq_cst(&pool->watch.buried, 1); /* [R1] before the look for who waits for room */
     wpool__worker_free_room(pool, 1);
 }
 
@@ -3026,7 +3040,7 @@ static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__c
     wpool_job *job = (wpool_job *)call.arg;
     if (call.fn != wpool__worker_run_record) {
         wpool__worker_count_discarded(pool, account);
-    } else if (wpool__job_set_running(job)) {
+    } else if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
         wpool__worker_end_unrun(pool, account, job);
     } else {
         wpool__worker_bury(pool, job);
@@ -3065,7 +3079,7 @@ static void wpool__frame_run(wpool__frame *frame) {
         return;
     }
     bool has_record = call.fn == wpool__worker_run_record;
-    if (has_record && !wpool__job_set_running((wpool_job *)call.arg)) {
+    if (has_record && !wpool__job_set_running((wpool_job *)call.arg, 0)) {
         frame->call.fn = NULL;
         wpool__worker_bury(pool, (wpool_job *)call.arg);
         return;
@@ -3110,11 +3124,20 @@ static void wpool__worker_leave_nested(void *arg) {
     frame->self->worker->has_left_nested = true;
 }
 
+/* The same inside of a job: what that is told does not concern a plain one. */
+static void wpool__frame_run_nested(wpool__frame *frame) {
+    wpool__context *context = wpool__context_of(frame->self->pool);
+    const WPOOL_ATOMIC(uint32_t) *outer = context->told;
+    context->told = NULL;
+    wpool__frame_run(frame);
+    context->told = outer;
+}
+
 /* Runs a call inside of the job that the worker runs. */
 static void wpool__worker_nest(wpool_worker *worker, wpool__call call) {
     wpool__frame frame = {&worker->self, worker->account, call, false, NULL};
     WPOOL_CLEANUP_PUSH(wpool__worker_leave_nested, &frame);
-    wpool__frame_run(&frame);
+    wpool__frame_run_nested(&frame);
     WPOOL_CLEANUP_POP(0);
     if (wpool__worker_is_guest(worker)) wpool__worker_settle(worker->pool); /* it never rests */
 }
@@ -3564,9 +3587,8 @@ static uint64_t wpool__pool_until(wpool *pool) {
         has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
     }
     uint64_t until = wpool__watch_left(&pool->watch, has_places) + pool->capacity;
-    /* [R3] after the accounts; [R1] after the caller announced that it waits for room */
-    uint64_t more = wpool__load_seq_cst(&pool->watch.dead) + wpool__gate_count(&pool->watch.direct);
-    return until > more ? until - more : 0;
+    uint64_t direct = wpool__gate_count(&pool->watch.direct);
+    return until > direct ? until - direct : 0;
 }
 
 /* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
@@ -3642,18 +3664,15 @@ static void wpool__pool_discard(wpool *pool, wpool__call call) {
 static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
     wpool_job *job = &record->job;
     wpool_status status = WPOOL_ALREADY;
-    wpool__add_seq_cst(&pool->watch.dead, 1); /* [R3] before it counts as ended */
-    if (wpool__job_set_running(job)) {
+    if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
         wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
         wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
-        wpool__worker_end_unrun(pool, &pool->watch.accounts[0], job);
+        wpool__worker_end_unrun(pool, &pool->watch.removed, job);
         wpool__contexts = context.outer;
         wpool__worker_settle(pool);
         return WPOOL_OK; /* the reference is the call's now */
     }
-    wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX); /* [R1] it was not so, but looked so */
-    wpool__worker_free_room(pool, 1);
-    if (wpool__job_state_of(job) == WPOOL_STATE_RUNNING) {
+    if (wpool__job_is_under_way(job)) {
         status = mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING;
         if (mode == WPOOL_HOT) wpool__job_tell(job);
         if (mode == WPOOL_HOT) wpool__listeners_call(&pool->lot, &pool->listeners);
@@ -4166,7 +4185,7 @@ static bool wpool__pool_furnish(wpool *pool) {
     pool->watch.accounts = wpool__memory_alloc(a, (size_t)n + 1, sizeof *pool->watch.accounts);
     if (!pool->workers || !pool->idle.sleepers || !pool->watch.accounts) return false;
     pool->watch.count = n + 1;
-    pool->watch.accounts[0].is_shared = true;
+    pool->watch.accounts[0].is_shared = pool->watch.removed.is_shared = true;
     pool->idle.lot = pool->table.lot = pool->results.lot = &pool->lot;
     pool->table.allocator = a;
     pool->results.table = &pool->table;
@@ -4220,11 +4239,21 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     return status;
 }
 
+/* Waits until nothing waits or runs. */
+static bool wpool__pool_drain(wpool *pool, int64_t deadline) {
+    if (!wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline))
+        return false;
+    while (pool->is_inline && wpool__pool_drive(pool)) {
+        /* calls of cancelled jobs are queued still */
+    }
+    return true;
+}
+
 /* Closes, lets everything queued run, and waits for the end. */
 static bool wpool__pool_finish(wpool *pool, int64_t deadline) {
     wpool__pool_close(pool);
     wpool__pool_resume(pool);
-    return wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline);
+    return wpool__pool_drain(pool, deadline);
 }
 
 /* ==== [parallel] =================================================================================
@@ -4369,6 +4398,7 @@ static void wpool__loop_run(wpool__loop *loop, size_t begin, size_t end, wpool_j
     if (begin == end || wpool__loop_is_over(loop, self)) return;
     if (loop->body(begin, end, loop->arg, self) != 0)
         wpool__store_relaxed(&loop->has_failed, 1); /* relaxed: joining orders it */
+    wpool__worker_unlisten(self);
 }
 
 static int wpool__loop_run_span(void *arg, wpool_job *self) {
@@ -4386,7 +4416,6 @@ static wpool_status wpool__parallel_for(wpool *pool, size_t begin, size_t end, w
     self.forks = self.worker ? &self.worker->deque.forks : wpool__alone_forks(&alone);
     self.ran_by = self.worker ? self.worker->self.ran_by : WPOOL_INLINE;
     wpool__loop_run(loop, begin, end, &self);
-    wpool__worker_unlisten(&self);
     wpool__visit_end(&visit);
     if (wpool__load_relaxed(&loop->has_failed)) return WPOOL_FAILED; /* relaxed: all have joined */
     return wpool__job_is_told(&self) ? WPOOL_CANCELLED : WPOOL_OK;
@@ -4508,8 +4537,7 @@ WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     int64_t deadline = wpool__deadline(timeout);
-    if (wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline))
-        return WPOOL_OK;
+    if (wpool__pool_drain(pool, deadline)) return WPOOL_OK;
     return wpool__pool_gave_up(deadline);
 }
 
@@ -4527,9 +4555,6 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     wpool__pool_finish(pool, WPOOL__NEVER);
-    while (pool->is_inline && wpool__pool_drive(pool)) {
-        /* the calls of cancelled jobs are queued still */
-    }
     wpool__pool_free(pool, pool->is_inline ? 1 : pool->config.workers);
     return WPOOL_OK;
 }

@@ -26,7 +26,7 @@ static _Atomic(int) runs;
 static void runner(int index) {
     (void)index;
     job.thread = &lot; /* as wpool__worker_run_record */
-    wpool__job_set_running(&job);
+    WPOOL_ASSERT(wpool__job_set_running(&job, 0));
     job.error = 7;
     job.data = &job;
     wpool__job_publish(&lot, &job, WPOOL_STATE_FAILED);

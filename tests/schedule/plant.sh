@@ -149,11 +149,9 @@ plant pause_looked_for_once ${W}_next 2 'wpool__worker_is_paused(worker)' 'false
     life pause_holds_what_comes_after_it
 plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->queue) != 0)' \
     'else if (0)' life stop_against_everything
-plant dead_not_counted wpool__pool_cancel 1 'wpool__add_seq_cst(&pool->watch.dead, 1);' '' \
+plant removed_counts_as_left wpool__pool_cancel 1 '&pool->watch.removed' '&pool->watch.accounts[0]' \
     cancel cancel_against_workers
-plant dead_for_ever ${W}_bury 1 'wpool__add_seq_cst(&pool->watch.dead, UINT64_MAX);' '' \
-    cancel cancel_makes_room
-plant room_looked_taken wpool__pool_cancel 1 'wpool__worker_free_room(pool, 1);' '' \
+plant buried_without_a_trace ${W}_bury 1 'wpool__add_seq_cst(&pool->watch.buried, 1);' '' \
     cancel cancel_makes_room
 plant cancelled_and_run wpool__job_set_running 1 'if ((old & 0xFF) != WPOOL_STATE_WAITING)' 'if (0)' \
     cancel cancel_against_workers
