@@ -2086,7 +2086,8 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 /* ==== [job] ======================================================================================
    Records of jobs. A job's state word: bits 0-7 a wpool_state, bit 8 somebody sleeps on the word
    (legal to be set with no sleeper, illegal to be clear with one), bit 9 it runs and has been told
-   to end, bit 10 it counts as running, but is only being discarded.
+   to end, bit 10 it counts as running, but is only being discarded. Of a job that was cancelled
+   while it was queued: bit 11 it has been counted as discarded, bit 12 its call has left the queue.
 
    Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
    its generation, which changes when the record is given back. The hold word of a record:
@@ -2100,6 +2101,8 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 
 #define WPOOL__JOB_SLEPT_ON UINT32_C(0x100)
 #define WPOOL__JOB_ENDING UINT32_C(0x400)
+#define WPOOL__JOB_COUNTED UINT32_C(0x800)
+#define WPOOL__JOB_LEFT UINT32_C(0x1000)
 #define WPOOL__JOB_TOLD UINT32_C(0x200) /* also in the word of a pool that was stopped hot */
 #define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
 #define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
@@ -2193,9 +2196,9 @@ static bool wpool__job_is_told(const wpool_job *job) {
 /* To another state, waking who sleeps on it. A final one is the last touch of the job: the address
    may be dead when the wake-up is sent, which then wakes nobody or somebody who looks again. Runner
    or submitter only. */
-static void wpool__job_publish(wpool__lot *lot, wpool_job *job, wpool_state state) {
+static void wpool__job_publish(wpool__lot *lot, wpool_job *job, uint32_t state) {
     /* [J1] hands over the result; [E1] before the look for waiting callers of an inline pool */
-    if (wpool__exchange_seq_cst(&job->state, (uint32_t)state) & WPOOL__JOB_SLEPT_ON)
+    if (wpool__exchange_seq_cst(&job->state, state) & WPOOL__JOB_SLEPT_ON)
         WPOOL_UNPARK(lot, &job->state, INT32_MAX);
 }
 
@@ -2913,9 +2916,19 @@ static void wpool__worker_hand_over(wpool *pool, wpool__record *record) {
     }
 }
 
-/* A queued call will not run: its place is free. */
+/* A queued call will not run: its place is free, unless it still lies there. */
 static void wpool__worker_count_discarded(wpool *pool, wpool__account *account) {
     wpool__account_discard(&pool->lot, account);
+    if (account != &pool->watch.removed) wpool__worker_free_room(pool, 1);
+}
+
+/* A job that was cancelled while it was queued has been counted, or its call has left the queue:
+   who is the second to say so makes its place free. */
+static void wpool__worker_note_removed(wpool *pool, wpool_job *job, uint32_t what) {
+    const uint32_t both = WPOOL__JOB_COUNTED | WPOOL__JOB_LEFT;
+    /* [R2] the first one's part is done, to those who then claim the place */
+    if (((wpool__or_seq_cst(&job->state, what) | what) & both) != both) return;
+    wpool__add_seq_cst(&pool->watch.buried, 1); /* [R1] before the look for who waits for room */
     wpool__worker_free_room(pool, 1);
 }
 
@@ -2923,7 +2936,7 @@ static void wpool__worker_count_discarded(wpool *pool, wpool__account *account) 
 static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
                                  wpool_state state) {
     void (*on_done)(void *, const wpool_result *) = job->on_done;
-    bool is_owned_by_caller = job->id == 0;
+    bool is_owned_by_caller = job->id == 0, was_removed = account == &pool->watch.removed;
     wpool_result result;
     void *arg = job->arg;
     job->finished_ns = WPOOL_CLOCK();
@@ -2931,9 +2944,11 @@ static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job
     wpool__account_deliver(account, true);
     /* first of all it is no longer queued: on_done may submit */
     if (state == WPOOL_STATE_DISCARDED) wpool__worker_count_discarded(pool, account);
+    if (was_removed) wpool__worker_note_removed(pool, job, WPOOL__JOB_COUNTED);
     if (on_done && !is_owned_by_caller) on_done(arg, &result);
     if (state != WPOOL_STATE_DISCARDED) wpool__account_end(&pool->lot, account, state);
-    wpool__job_publish(&pool->lot, job, state); /* a caller-owned job is no longer touched */
+    /* a caller-owned job is no longer touched */
+    wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0));
     if (!is_owned_by_caller) {
         wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
     } else if (on_done) {
@@ -3030,9 +3045,8 @@ static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_
 
 /* The call of a cancelled job has been taken out of the queue: it held a reference, and a place. */
 static void wpool__worker_bury(wpool *pool, wpool_job *job) {
+    wpool__worker_note_removed(pool, job, WPOOL__JOB_LEFT);
     wpool__table_drop(&pool->table, (wpool__record *)(void *)job);
-    wpool__add_seq_cst(&pool->watch.buried, 1); /* [R1] before the look for who waits for room */
-    wpool__worker_free_room(pool, 1);
 }
 
 /* Ends a queued call that will not run. */

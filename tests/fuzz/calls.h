@@ -195,9 +195,7 @@ static void check_submit(const before *was, unsigned count, unsigned accepted, w
     MUST((refused == 0) == (why == WPOOL_OK), "%u refused, yet status %d", refused, (int)why);
     if (refused && why == WPOOL_FULL) {
         MUST(may_be_full, "full, though that is not the policy");
-        /* a cancelled job keeps its place, and each call of wpool_cancel takes one for a moment */
-        unsigned claims = model.begun - model.refused - refused;
-        claims += model.cancels_begun - was->cancels_done;
+        unsigned claims = model.begun - model.refused - refused; /* also of cancelled jobs */
         MUST(config->capacity == 0 || claims - was->started >= config->capacity,
              "full with %u of %u", claims - was->started, config->capacity);
         MUST(!was->is_closed, "full after close");

@@ -151,7 +151,7 @@ plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->
     'else if (0)' life stop_against_everything
 plant removed_counts_as_left wpool__pool_cancel 1 '&pool->watch.removed' '&pool->watch.accounts[0]' \
     cancel cancel_against_workers
-plant buried_without_a_trace ${W}_bury 1 'wpool__add_seq_cst(&pool->watch.buried, 1);' '' \
+plant buried_without_a_trace ${W}_note_removed 1 'wpool__add_seq_cst(&pool->watch.buried, 1);' '' \
     cancel cancel_makes_room
 plant cancelled_and_run wpool__job_set_running 1 'if ((old & 0xFF) != WPOOL_STATE_WAITING)' 'if (0)' \
     cancel cancel_against_workers
