@@ -2173,20 +2173,15 @@ static bool wpool__job_set_running(wpool_job *job, uint32_t how) {
     return true;
 }
 
-/* Does it run, or is it about to? */
-static bool wpool__job_is_under_way(wpool_job *job) {
-    /* relaxed: it may end meanwhile anyway */
-    uint32_t seen = wpool__load_relaxed(&job->state);
-    return (seen & 0xFF) == WPOOL_STATE_RUNNING && !(seen & WPOOL__JOB_ENDING);
-}
-
-/* Tells the job to end, if it runs. Any thread that keeps it in memory. */
-static void wpool__job_tell(wpool_job *job) {
+/* Tells the job to end (bits: WPOOL__JOB_TOLD), or only looks (0). False: it does not run. Any
+   thread that keeps it in memory. */
+static bool wpool__job_tell(wpool_job *job, uint32_t bits) {
     uint32_t seen = wpool__load_seq_cst(&job->state); /* [C2] after the pool was stopped hot */
     do {
-        if ((seen & 0xFF) != WPOOL_STATE_RUNNING) return;
+        if ((seen & (0xFF | WPOOL__JOB_ENDING)) != WPOOL_STATE_RUNNING) return false;
         /* [C1] what the teller did before is seen by the job */
-    } while (!wpool__cas_seq_cst(&job->state, &seen, seen | WPOOL__JOB_TOLD));
+    } while (bits && !wpool__cas_seq_cst(&job->state, &seen, seen | bits));
+    return true;
 }
 
 static bool wpool__job_is_told(const wpool_job *job) {
@@ -2394,7 +2389,7 @@ static void wpool__table_tell(wpool__table *table) {
     for (unsigned chunk = 0; chunk < WPOOL__CHUNKS; chunk++) {
         wpool__record *records = wpool__load_acquire(&table->chunks[chunk]); /* [J2] */
         for (uint32_t i = 0; records && i < (uint32_t)WPOOL_RECORDS << chunk; i++)
-            wpool__job_tell(&records[i].job);
+            wpool__job_tell(&records[i].job, WPOOL__JOB_TOLD);
     }
 }
 
@@ -2996,7 +2991,8 @@ static int wpool__worker_run_record(void *arg, wpool_job *self) {
     wpool__worker_assign(self, job);
     job->started_ns = WPOOL_CLOCK();
     /* [C2] after it is seen to run: who stops the pool hot looks for such jobs afterwards */
-    if (job->id && wpool__load_seq_cst(&self->pool->control) & WPOOL__HOT) wpool__job_tell(job);
+    if (job->id && wpool__load_seq_cst(&self->pool->control) & WPOOL__HOT)
+        wpool__job_tell(job, WPOOL__JOB_TOLD);
     wpool__account *account = wpool__worker_account(self);
     wpool_id outer = wpool__account_name(account, job->id);
     job->error = wpool__worker_call(job);
@@ -3677,7 +3673,7 @@ static void wpool__pool_discard(wpool *pool, wpool__call call) {
 /* Cancels the job of a pinned record, which it lets go of. */
 static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
     wpool_job *job = &record->job;
-    wpool_status status = WPOOL_ALREADY;
+    bool is_hot = mode == WPOOL_HOT;
     if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
         wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
         wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
@@ -3686,13 +3682,10 @@ static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool
         wpool__worker_settle(pool);
         return WPOOL_OK; /* the reference is the call's now */
     }
-    if (wpool__job_is_under_way(job)) {
-        status = mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING;
-        if (mode == WPOOL_HOT) wpool__job_tell(job);
-        if (mode == WPOOL_HOT) wpool__listeners_call(&pool->lot, &pool->listeners);
-    }
+    bool is_running = wpool__job_tell(job, is_hot ? WPOOL__JOB_TOLD : 0);
+    if (is_running && is_hot) wpool__listeners_call(&pool->lot, &pool->listeners);
     wpool__table_drop(&pool->table, record);
-    return status;
+    return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
 }
 
 static void wpool__pool_drop_oldest(wpool *pool) {

@@ -155,7 +155,7 @@ plant buried_without_a_trace ${W}_note_removed 1 'wpool__add_seq_cst(&pool->watc
     cancel cancel_makes_room
 plant cancelled_and_run wpool__job_set_running 1 'if ((old & 0xFF) != WPOOL_STATE_WAITING)' 'if (0)' \
     cancel cancel_against_workers
-plant hot_seen_by_none ${W}_run_record 1 'wpool__job_tell(job);' ';' cancel cancel_calls
+plant hot_seen_by_none ${W}_run_record 1 'wpool__job_tell(job, WPOOL__JOB_TOLD);' ';' cancel cancel_calls
 plant hot_tells_nobody wpool__pool_stop 1 'wpool__table_tell(&pool->table);' '' cancel cancel_calls
 plant told_and_not_called wpool__listeners_enter 1 'wpool__job_is_told(job);' 'false;' \
     cancel cancel_calls
