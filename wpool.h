@@ -2709,7 +2709,7 @@ static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
     }
     /* [W1] [W3] the same */
     finished += wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE;
-    delivering += wpool__load_seq_cst(&watch->removed.delivering);
+    delivering += wpool__load_seq_cst(&watch->removed.delivering); /* [W1] [W3] */
     return wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct) - finished +
            delivering;
 }

@@ -180,6 +180,7 @@ TEST(a_job_that_was_discarded_by_other_means_has_ended) {
     task_submit(pool, &young, &ids[1]);
     check_cancel(pool, ids[0], WPOOL_ALREADY);
     CHECK_EQ(wpool_stop(pool, WPOOL_HOT), WPOOL_OK);
+    test_drain(pool); /* the worker may have had it in its hands */
     check_cancel(pool, ids[1], WPOOL_ALREADY);
     check_ended(&old, WPOOL_STATE_DISCARDED);
     check_ended(&young, WPOOL_STATE_DISCARDED);

@@ -192,7 +192,7 @@ TEST(every_status_has_a_text) {
 }
 
 TEST(no_status_has_a_text_too) {
-    const int garbage[] = {-1, WPOOL_FAILED + 1, 1000, INT_MIN, INT_MAX};
+    const int garbage[] = {-1, WPOOL_RUNNING + 1, 1000, INT_MIN, INT_MAX};
     for (size_t i = 0; i < COUNT_OF(garbage); i++)
         CHECK_STR(wpool_strerror((wpool_status)garbage[i]), "not a wpool_status");
 }
