@@ -129,22 +129,6 @@ TEST(it_is_not_readable_while_jobs_wait_or_run) {
     test_destroy(pool);
 }
 
-TEST(it_is_readable_for_select) {
-    wpool *pool = results_pool(1);
-    int descriptor = descriptor_of(pool);
-    for (int expected = 0; expected <= 1; expected++) {
-        struct timeval at_once = {0, 0};
-        fd_set waiting;
-        check_take(pool, WPOOL_EMPTY);
-        submit_nothing(pool, expected);
-        test_drain(pool);
-        FD_ZERO(&waiting);
-        FD_SET(descriptor, &waiting);
-        CHECK_EQ(select(descriptor + 1, &waiting, NULL, NULL, &at_once), expected);
-    }
-    test_destroy(pool);
-}
-
 TEST(what_is_not_for_readers_does_not_make_it_readable) {
     wpool_job job;
     wpool_id forgotten;
