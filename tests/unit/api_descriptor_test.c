@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
-#include <sys/select.h>
 #ifdef __linux__
 #include <sys/epoll.h>
 #endif
