@@ -15,7 +15,7 @@ COVERAGE_RUNS = "$(coverage_make) unit CONFIG=coverage" \
     "$(coverage_make) unit CONFIG=coverage/no-threads DEFINES='-DWPOOL_NO_THREADS -DTEST_INLINE' \
      UNIT='$(NO_THREADS)' INLINE=" \
     "$(coverage_make) stress CONFIG=coverage TEST_SECONDS=$(COVERAGE_SECONDS)" \
-    "$(coverage_make) schedule CONFIG=coverage" \
+    "$(coverage_make) schedule CONFIG=coverage SCHEDULE_MS=300" \
     "GCOV=$(GCOV) sh tests/coverage/coverage.sh $(COVERAGE)"
 
 coverage:  ## lines and branches of wpool.h that the tests run; complains of the unlisted rest
