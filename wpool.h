@@ -685,6 +685,7 @@ template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpo
 #define wpool__sub_acq_rel(p, value) WPOOL_ATOMIC_SUB(p, value, memory_order_acq_rel)
 #define wpool__or_relaxed(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_relaxed)
 #define wpool__or_seq_cst(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_seq_cst)
+#define wpool__and_relaxed(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_relaxed)
 #define wpool__and_acq_rel(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_acq_rel)
 #define wpool__and_seq_cst(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_seq_cst)
 #ifndef WPOOL_LIGHT_FENCE
@@ -2400,8 +2401,8 @@ static bool wpool__record_is_owned(wpool__record *record) {
 /* Takes the right to deliver the result (or to let go of it). False: somebody else has. The caller
    holds a reference. */
 static bool wpool__record_claim(wpool__record *record) {
-    /* [J4] seq_cst for want of a weaker and; orders nothing that the reference does not */
-    return (wpool__and_seq_cst(&record->hold, ~WPOOL__HOLD_OWNED) & WPOOL__HOLD_OWNED) != 0;
+    /* relaxed: it orders nothing that the reference does not */
+    return (wpool__and_relaxed(&record->hold, ~WPOOL__HOLD_OWNED) & WPOOL__HOLD_OWNED) != 0;
 }
 
 static void wpool__table_free(wpool__table *table) {
