@@ -30,8 +30,8 @@ CLIENTS = {
     'deque': ['fork_one', 'deque', 'fork', 'idle_push'],
     'idle': ['stack', 'idle'],
     'job': ['wait', 'table', 'results'],
-    'results': ['results'],
-    'watch': ['quiet', 'limit'],
+    'results': ['results', 'done'],
+    'watch': ['count', 'done', 'quiet', 'limit'],
     'worker': ['pool'],
     'pool': ['pool'],
 }
