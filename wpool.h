@@ -669,6 +669,7 @@ template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpo
 #define wpool__store_release(p, value) WPOOL_ATOMIC_STORE(p, value, memory_order_release)
 #define wpool__store_seq_cst(p, value) WPOOL_ATOMIC_STORE(p, value, memory_order_seq_cst)
 #define wpool__exchange_acquire(p, value) WPOOL_ATOMIC_EXCHANGE(p, value, memory_order_acquire)
+#define wpool__exchange_acq_rel(p, value) WPOOL_ATOMIC_EXCHANGE(p, value, memory_order_acq_rel)
 #define wpool__exchange_seq_cst(p, value) WPOOL_ATOMIC_EXCHANGE(p, value, memory_order_seq_cst)
 #define wpool__cas_relaxed(p, expected, value) \
     WPOOL_ATOMIC_CAS(p, expected, value, memory_order_relaxed, memory_order_relaxed)
@@ -2438,8 +2439,9 @@ static void wpool__results_push(wpool__results *results, wpool__record *record) 
     wpool__record *top = wpool__load_relaxed(&results->inbox); /* relaxed: the exchange checks it */
     do {
         record->next = top;
-        /* [S1] hands the record over to the readers; [E1] before the look for sleeping ones */
-    } while (!wpool__cas_seq_cst(&results->inbox, &top, record));
+        /* [S1] hands the record over to the readers; after a reader's futile look it sees what that
+           one announced before */
+    } while (!wpool__cas_acq_rel(&results->inbox, &top, record));
     wpool__event_notify(results->lot, &results->event, 1);
 }
 
@@ -2451,8 +2453,8 @@ static void wpool__results_unlink(wpool__results *results, wpool__record *record
 
 /* Moves the inbox to the end of the list; what nobody owns any more is dropped. Under the lock. */
 static void wpool__results_refill(wpool__results *results) {
-    /* [S1] the records in it; [E1] a reader's look after it announced itself */
-    wpool__record *newest = wpool__exchange_seq_cst(&results->inbox, NULL), *oldest = NULL;
+    /* [S1] the records in it; and who pushes later sees what the reader announced */
+    wpool__record *newest = wpool__exchange_acq_rel(&results->inbox, NULL), *oldest = NULL;
     while (newest) {
         wpool__record *record = newest;
         newest = record->next;

@@ -55,7 +55,7 @@ MODEL_THREAD(ringer)
 static bool look(void) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     if (POLLERS > 1) pthread_mutex_lock(&lock);
-    uint32_t there = wpool__load_seq_cst(&made); /* as results_refill */
+    uint32_t there = wpool__load_seq_cst(&made);
     if (there != 0) wpool__add_seq_cst(&made, UINT32_MAX);
     if (POLLERS > 1) pthread_mutex_unlock(&lock);
     return there != 0;
