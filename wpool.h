@@ -2182,7 +2182,7 @@ static bool wpool__job_tell(wpool_job *job, uint32_t bits) {
     do {
         if ((seen & (0xFF | WPOOL__JOB_ENDING)) != WPOOL_STATE_RUNNING) return false;
         /* [C1] what the teller did before is seen by the job */
-    } while (bits && !wpool__cas_seq_cst(&job->state, &seen, seen | bits));
+    } while (bits && !wpool__cas_release(&job->state, &seen, seen | bits));
     return true;
 }
 

@@ -29,7 +29,7 @@ CLIENTS = {
     'fork': ['fork'],
     'deque': ['fork_one', 'deque', 'fork', 'idle_push'],
     'idle': ['stack', 'idle'],
-    'job': ['wait', 'table', 'results'],
+    'job': ['wait', 'tell', 'table', 'results'],
     'results': ['results', 'done'],
     'watch': ['count', 'done', 'quiet', 'limit'],
     'worker': ['pool'],

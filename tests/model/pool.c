@@ -39,6 +39,7 @@ static void make(void) {
     pool.guard = 1;
     pool.config.workers = 1;
     pool.worker_count = pool.deque_count = 1;
+    pool.guests = UINT32_MAX; /* no place for any */
     pool.capacity = 1;
     pool.batch = 1;
     pool.workers = workers;
@@ -53,6 +54,7 @@ static void make(void) {
     worker->account = &accounts[1];
     worker->random = 1;
     worker->self.pool = &pool;
+    worker->self.told = &pool.control;
     worker->self.worker = worker;
     worker->self.forks = &worker->deque.forks;
 }
