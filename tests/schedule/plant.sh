@@ -99,7 +99,7 @@ plant searcher_wakes_nobody ${W}_end_search 1 'wpool__idle_wake(idle);' ';' subm
 plant searcher_for_ever ${W}_end_search 1 'wpool__idle_stop_search(idle);' ';' \
     submit meet_two_submitters
 plant searcher_asleep wpool__idle_enter 1 'if (is_searching)' 'if (0)' submit submit_destroy
-plant finished_twice wpool__frame_run 2 'frame->call.fn = NULL;' '' submit run_in_the_caller
+plant finished_twice wpool__frame_run 3 'frame->call.fn = NULL;' '' submit run_in_the_caller
 plant discarded_twice wpool__frame_run 1 'frame->call.fn = NULL;' '' life inline_threads
 plant left_and_not_ended wpool__frame_abandon 1 \
     'wpool__account_end(&pool->lot, frame->account, WPOOL_STATE_FAILED);' ';' life jobs_leave
