@@ -14,8 +14,8 @@
        [atomics]    operations whose names say the memory order
        [fork]       fork and unfork, inline
        ---- the implementation, C11 ----
-       [platform]   threads, names, signals, processors, clock, random bytes, fork
-       [parking]    sleep while a word has a value; locks and events made of that
+       [platform]   threads, names, signals, processors, clock, random bytes, descriptors, fork
+       [parking]    sleep while a word has a value; locks and events made of that; the bell
        [memory]     allocation: overflow-checked, zeroed, on cache lines
        [queue]      bounded lock-free queue of calls, many producers and consumers
        [deque]      one per worker: the owner pushes and pops, thieves steal
@@ -512,7 +512,8 @@ WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
    on_done (called here) and its result. Its place in the queue becomes free when a worker comes by.
    WPOOL_CANCELLED (hot): it runs and has been told to end, see wpool_cancelled. WPOOL_RUNNING
    (graceful): it runs and may finish. WPOOL_ALREADY: it has ended, or is being discarded; one that
-   ran counts as running until its on_done has returned. WPOOL_UNKNOWN: stale id. */
+   ran counts as running until its on_done has returned. WPOOL_UNKNOWN: stale id. Hot, it may wait
+   for what another thread calls because of wpool_on_cancel. */
 WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
 
 /* The same for n jobs, from the first to the last; how many of them had not started and never will.
@@ -530,7 +531,8 @@ WPOOL_API bool wpool_cancelled(const wpool_job *job);
    until the function that was given the job returns; after that it is not called, nor still
    running. In place of one that was set before; NULL: none. call must be short: it must not block,
    leave its thread, or call functions of this pool. WPOOL_CANCELLED: the job has been told already,
-   so it was called here. WPOOL_INVALID: a plain job; let it have an id. */
+   so it was called here. WPOOL_INVALID: a plain job; let it have an id. Waits while others are
+   being called. */
 WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg);
 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
@@ -829,9 +831,10 @@ _Static_assert(WPOOL_FAIR_TICKS >= WPOOL_BATCH, "a batch is run in order");
 _Static_assert(WPOOL_RECORDS >= 1 && WPOOL_RECORDS <= 64, "the places of records fit into an id");
 
 /* ==== [platform] =================================================================================
-   What differs between systems: threads, names, signals, processors, clock, random bytes, fork.
-   Linux has its own way for some of it; the rest is POSIX. A file of yours can stand in for the
-   whole room (WPOOL_PLATFORM): the same names for another system, or for a checker. */
+   What differs between systems: threads, names, signals, processors, clock, random bytes,
+   descriptors, fork. Linux has its own way for some of it; the rest is POSIX. A file of yours can
+   stand in for the whole room (WPOOL_PLATFORM): the same names for another system, or for a
+   checker. */
 #ifndef WPOOL_CORE_ONLY
 #ifdef WPOOL_PLATFORM
 #include WPOOL_PLATFORM
@@ -4866,7 +4869,8 @@ WPOOL_API unsigned wpool_io_workers(void) {
 #endif /* WPOOL_IMPLEMENTATION */
 
 /* ==== [history] ==================================================================================
-   0.1.0 (2026-11)  the first: queue, deques, ids, results, policies, shutdown
+   0.1.0 (2026-11)  the first: queue, deques, ids, results, policies, shutdown; fork and join,
+                    loops; results through a descriptor, cancelling
 
    Licence: MIT or Unlicense, as you like. See the file LICENSE; in short: do what you want with it,
    there is no warranty. */

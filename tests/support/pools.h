@@ -8,6 +8,16 @@
 #include <dirent.h>
 #include <sys/syscall.h>
 
+/* Defined under a sanitizer. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define TEST_IS_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define TEST_IS_SANITIZED
+#endif
+#endif
+
 #ifdef TEST_INLINE
 #define POOL_IS_INLINE true
 #else

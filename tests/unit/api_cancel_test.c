@@ -4,13 +4,7 @@
 #include "wpool.h"
 #include "api.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define IS_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(IS_SANITIZED)
+#ifdef TEST_IS_SANITIZED /* everything takes longer */
 enum { RACES = 500, LOOKS = 5000 };
 #else
 enum { RACES = 5000, LOOKS = 100000 };
