@@ -22,9 +22,10 @@
        [idle]       who sleeps and whom to wake
        [job]        records, ids with generations, states, cancelling
        [results]    finished jobs waiting for a reader
+       [timer]      one heap for all that has a time
        [watch]      the accounts: what waits, runs and has finished
-       [worker]     the loop: deque, queue, steal, sleep; helping while waiting
-       [pool]       accepting, waiting, ending
+       [worker]     the loop: deque, queue, steal, sleep; groups; helping while waiting
+       [pool]       accepting, waiting, who comes and goes, ending
        [parallel]   joining what was forked; loops
        [public]     the functions of [api]: check the arguments, call inward
        [history]    changelog, licence
@@ -32,7 +33,7 @@
 
 /* ==== [manual] ===================================================================================
 
-   wpool runs functions on a fixed set of worker threads. Submitting a function with its argument
+   wpool runs functions on worker threads. Submitting a function with its argument
    ("a job") costs some tens of nanoseconds, allocates nothing and takes no lock; an idle pool uses
    no CPU at all. Jobs may have ids, results and a state; the queue is bounded, and what happens
    when it is full is your choice; ending a pool loses nothing without telling you.
@@ -71,7 +72,7 @@
        pool      what wpool_create makes        worker   a thread of the pool
        job       one call of a function         queue    jobs accepted and not yet started
        results   finished jobs to be taken      graceful what runs may finish
-       hot       what runs is told to end
+       hot       what runs is told to end       group    jobs with one switch to cancel them all
 
    Three kinds of jobs, one way in
        plain         wpool_submit(pool, fn, arg, NULL): two words in the queue, nothing else.
@@ -92,7 +93,8 @@
        5. A worker that waits for a job of its own pool runs that job itself if nobody began it; it
           runs no other (WPOOL_HELP_NARROW), so a lock that it holds is never met again.
        6. Submitting a job, taking it and running it allocate nothing and take no lock (but ids come
-          from a table that grows by chunks, under a lock; and WPOOL_RUN counts failures under one).
+          from a table that grows by chunks, under a lock; WPOOL_RUN counts failures under one; and
+          groups, deadlines, on_cancel and interrupt_signal each take one).
        7. An idle pool arms no timer and wakes no thread.
 
    Caveats, honestly
@@ -122,7 +124,10 @@
        - Cancelling a job that runs is a request. No timeout of wpool_shutdown ends a job that does
          not look at wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it
          meanwhile.
-       - The number of workers is fixed in this version; min_workers and max_workers bound it.
+       - Nothing scales the number of workers by itself in this version; min_workers and max_workers
+         bound what wpool_scale and wpool_configure do.
+       - A deadline of a job that an inline pool runs is looked at before it starts, not while it
+         runs: the thread that would keep the time is inside of it.
 
    ==== [config] ===================================================================================
 
@@ -209,9 +214,10 @@ extern "C" {
 #define WPOOL_VERSION \
     (WPOOL_VERSION_MAJOR * 10000 + WPOOL_VERSION_MINOR * 100 + WPOOL_VERSION_PATCH)
 
-typedef struct wpool wpool;         /* opaque */
-typedef struct wpool_job wpool_job; /* complete below: embed it, or put it on the stack */
-typedef uint64_t wpool_id;          /* unique for the pool's life; 0 is never a job */
+typedef struct wpool wpool;             /* opaque */
+typedef struct wpool_job wpool_job;     /* complete below: embed it, or put it on the stack */
+typedef struct wpool_group wpool_group; /* complete below as well */
+typedef uint64_t wpool_id;              /* unique for the pool's life; 0 is never a job */
 
 /* A job: 0 is success, anything else the job's error. job is its context (wpool_cancelled, ...). */
 typedef int (*wpool_fn)(void *arg, wpool_job *job);
@@ -304,9 +310,10 @@ typedef struct wpool_hooks {
 typedef struct wpool_config {
     const char *name; /* copied, at most 31 characters; threads are "name-0", ... ("wpool") */
     unsigned workers; /* threads (0: min_workers if set, else one per CPU the process may use) */
-    unsigned min_workers; /* lower bound (0: workers) */
-    unsigned max_workers; /* upper bound (0: workers). WPOOL_INLINE: no threads; the jobs run inside
-                             wait, take, drain, shutdown and destroy of the callers */
+    unsigned min_workers;      /* never fewer (0: as workers says, and scaling by hand is free) */
+    unsigned max_workers;      /* never more threads, not even for a moment (0: the same).
+                             WPOOL_INLINE: no threads; the jobs run inside wait, take, drain,
+                             shutdown and destroy of the callers */
     size_t queue_capacity;     /* jobs accepted and not started, exact (0: 1024), or
                                   WPOOL_UNBUFFERED: a submit returns when a worker has the job */
     wpool_when_full when_full; /* (WPOOL_BLOCK) */
@@ -315,6 +322,12 @@ typedef struct wpool_config {
     wpool_help help;           /* (WPOOL_HELP_NARROW) */
     bool pin_workers;          /* bind worker i to the i-th CPU the process may use, in turn */
     size_t stack_size;         /* bytes of a worker's stack (0: the system's default) */
+    wpool_group *group;        /* upstream: cancelling it stops the pool, hot; it outlives the pool
+                                  (NULL: none) */
+    int interrupt_signal; /* a signal that a worker gets, again and again, from when its job was
+                                  told to end until that has ended, so that read, nanosleep or poll
+                                  return EINTR (0: none). A handler that does nothing is installed,
+                                  unless the program has one. Each job then takes a lock */
     wpool_hooks hooks;
     const wpool_allocator *allocator; /* copied (NULL: WPOOL_CALLOC and WPOOL_FREE) */
 } wpool_config;
@@ -335,8 +348,11 @@ typedef struct wpool_result {
 
 /* Per job. Zero means default. */
 typedef struct wpool_options {
-    const char *name; /* not copied: must live as long as the job */
-    int64_t timeout;  /* how long the submit may wait for room (0: what when_full says) */
+    const char *name;   /* not copied: must live as long as the job */
+    int64_t timeout;    /* how long the submit may wait for room (0: what when_full says) */
+    int64_t deadline;   /* so long after the submit the job is cancelled, hot; if it has not started
+                         by then, it is discarded with WPOOL_TIMEOUT for its error (0: never) */
+    wpool_group *group; /* of which the job becomes a member until it has ended (NULL: none) */
     /* Called exactly once when the accepted job has ended, whatever happened to it, on the thread
        that ended it. It may submit, but must return (no pthread_exit) and not wait for the pool.
        For a job of the pool's own it is called before the result is delivered. For a caller-owned
@@ -344,6 +360,13 @@ typedef struct wpool_options {
        since wpool_job_wait does not wait for on_done. */
     void (*on_done)(void *arg, const wpool_result *result);
 } wpool_options;
+
+/* When something is due. The pool's. */
+typedef struct wpool__timer {
+    int64_t when;
+    void (*due)(wpool *pool, struct wpool__timer *timer); /* NULL: never set */
+    struct wpool__timer *child, *next, **link;            /* in the heap; link NULL: not in it */
+} wpool__timer;
 
 /* A job. data and error may be read once it has finished; the rest is the pool's. */
 struct wpool_job {
@@ -366,20 +389,41 @@ struct wpool_job {
     int64_t accepted_ns, started_ns, finished_ns;
     unsigned attempts, ran_by;
     bool is_listed;
+    wpool__timer timer;
+    int64_t deadline;
+    wpool_group *group;
+    wpool_job *group_next, **group_link, *group_told;
+};
+
+/* A set of jobs, of one pool or of several, with one switch to cancel them all. The pool's. */
+struct wpool_group {
+    wpool_group *parent;
+    WPOOL_ATOMIC(uint32_t) lock; /* the topmost one's is that of the whole tree */
+    WPOOL_ATOMIC(uint32_t) told;
+    WPOOL_ATOMIC(int64_t) deadline;
+    uint64_t unfinished, ties;
+    wpool_job *members;
+    wpool_group *children, *next, **link;
+    struct wpool__upstream *pools;
+    struct wpool__group_waiter *waiters;
+    int first_error;
+    bool cancels_on_error;
 };
 
 typedef struct wpool_stats_snapshot {
     uint64_t accepted; /* = the sum of the next six */
     uint64_t waiting, running;
     uint64_t succeeded, failed, cancelled, discarded;
-    unsigned workers;      /* threads (inline: 0) */
-    unsigned workers_idle; /* of these, asleep for lack of work */
+    unsigned workers;         /* threads that take jobs (inline: 0) */
+    unsigned workers_idle;    /* threads asleep for lack of work */
+    unsigned workers_leaving; /* threads that end after the job they run */
 } wpool_stats_snapshot;
 
-typedef enum wpool_activity { WPOOL_AVAILABLE, WPOOL_BUSY } wpool_activity;
+typedef enum wpool_activity { WPOOL_AVAILABLE, WPOOL_BUSY, WPOOL_LEAVING } wpool_activity;
 
 typedef struct wpool_worker_info {
-    unsigned worker; /* as in wpool_result and the hooks; inline: WPOOL_INLINE */
+    unsigned worker; /* as in wpool_result and the hooks; inline: WPOOL_INLINE. The number of one
+                        that has left is given to another one later, and its counts go on */
     wpool_activity activity;
     unsigned running;  /* jobs; more than one: inside of each other, while the outer ones wait */
     wpool_id job;      /* of those that are not plain the innermost one; 0: none, or caller-owned */
@@ -431,6 +475,48 @@ WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t time
    last call on a pool. NULL is fine. WPOOL_DEADLOCK: called by a job of this pool; nothing
    happened. */
 WPOOL_API wpool_status wpool_destroy(wpool *pool);
+
+/* ---- edit ---- */
+
+/* The configuration as it is now, with defaults filled in; min_workers and max_workers are 0 where
+   they are to follow workers, group is as it was given. Its pointers live as long as the pool. May
+   wait for a wpool_configure or wpool_scale of another thread. */
+WPOOL_API wpool_status wpool_get_config(wpool *pool, wpool_config *config);
+
+/* Make the pool as config says; zero means default as in wpool_create, so begin with what
+   wpool_get_config gave. May be changed while it runs: workers, min_workers, max_workers (workers
+   that are too many leave, gracefully), queue_capacity (what is queued stays; there is room again
+   when fewer are), when_full, help. WPOOL_INVALID: something else differs, which
+   wpool_config_conflict names, or the new values make no sense. WPOOL_NO_MEMORY, WPOOL_NO_THREAD:
+   as for wpool_scale. Whatever it is not WPOOL_OK: nothing has changed. Allocates; starts
+   threads. */
+WPOOL_API wpool_status wpool_configure(wpool *pool, const wpool_config *config);
+
+/* The name of a field, such as "allocator", for which wpool_configure would refuse the config: it
+   cannot be changed, or its value makes no sense; "pool" if that or the config is NULL or not to be
+   had. NULL: none. A constant text. */
+WPOOL_API const char *wpool_config_conflict(wpool *pool, const wpool_config *config);
+
+/* ---- workers ---- */
+
+/* Add delta workers, or let -delta of them leave: those without a job first, the others after the
+   job they run, which is told to end if mode is hot. What is queued stays, for the others; nothing
+   is lost. Does not wait for them to be gone. WPOOL_INVALID: beyond min_workers or max_workers, or
+   no worker would be left (wpool_pause does that); an inline pool. WPOOL_NO_THREAD: the system has
+   none, or those that leave are still too many with the new ones. WPOOL_NO_MEMORY. Whatever it is
+   not WPOOL_OK: nothing has changed. Starts threads; may wait for another such call.
+   A part that a worker took over from a job of another one's (wpool_fork, wpool_for) is told to end
+   with that job. */
+WPOOL_API wpool_status wpool_scale(wpool *pool, int delta, wpool_mode mode);
+
+/* The same, to a number of workers. */
+WPOOL_API wpool_status wpool_scale_to(wpool *pool, unsigned workers, wpool_mode mode);
+
+/* Let one worker leave, as wpool_scale by -1 does; *was_running (may be NULL) is the id of the job
+   that it runs, 0: none, or none with an id. WPOOL_ALREADY: it is leaving. WPOOL_UNKNOWN: there is
+   none of that number. WPOOL_INVALID as for wpool_scale. */
+WPOOL_API wpool_status wpool_worker_stop(wpool *pool, unsigned worker, wpool_mode mode,
+                                         wpool_id *was_running);
 
 /* ---- submit ---- */
 
@@ -520,6 +606,40 @@ WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
    What became of each of the others: wpool_job_state. */
 WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool_mode mode);
 
+/* ---- groups: jobs that are waited for, and cancelled, together ---- */
+
+/* Prepare a group, empty, below parent (NULL: none). It must stay where it is while it has jobs,
+   groups below it that have some, or pools (config.group); parent as long as the group is used.
+   Nothing has to be freed. All groups of a tree share a lock, taken when a job of theirs is
+   submitted and when it ends, for some instructions. */
+WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent);
+
+/* Cancel every job of the group and of those below it, hot, as wpool_cancel does; stop the pools
+   that have it as upstream, hot. From now on no job enters (WPOOL_CANCELLED). A caller-owned job
+   that is queued keeps its place until a worker comes by, which discards it. WPOOL_ALREADY. May
+   call on_done of jobs, and wait as wpool_cancel does. */
+WPOOL_API wpool_status wpool_group_cancel(wpool_group *group);
+
+/* From now on the first job of the group, or of one below it, that fails cancels the group; one
+   that was told to end, or never started, does not. */
+WPOOL_API wpool_status wpool_group_cancel_on_error(wpool_group *group);
+
+/* The group is cancelled when so much time has passed from now on; what has not started by then is
+   discarded with WPOOL_TIMEOUT for its error. In place of an earlier one; WPOOL_FOREVER: none.
+   WPOOL_NO_THREAD: it holds, but a pool of its jobs has nobody to keep the time, so those of them
+   that run are not told. Starts a thread of each of these pools. */
+WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout);
+
+/* Block until no job of the group, or of one below it, is left unfinished (that instant; others may
+   enter meanwhile). *first_error (may be NULL) is the error of the first one that ended with one,
+   a discarded one's too, 0: none. WPOOL_TIMEOUT. WPOOL_DEADLOCK: called by one of its jobs, or in
+   an inline pool nobody runs what is left. On a worker it runs queued jobs of the group meanwhile,
+   see config.help. */
+WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error);
+
+/* Was it cancelled, or one above it, or has a deadline of these passed? */
+WPOOL_API bool wpool_group_cancelled(const wpool_group *group);
+
 /* ---- in a job: about the job itself, on the thread that runs it ---- */
 
 /* Should the job end early? It was cancelled, or the pool stopped, hot. One load: cheap enough for
@@ -605,7 +725,8 @@ WPOOL_API bool wpool__fork_take_back(wpool_job *self, wpool_job *child);
 WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats);
 
 /* What each worker does at this moment: the first n of them; returns how many there are (inline:
-   one, whoever drives). 0: a pool of another process, or NULL. infos may be NULL. */
+   one, whoever drives). 0: a pool of another process, or NULL. infos may be NULL. May wait for a
+   wpool_scale of another thread. */
 WPOOL_API size_t wpool_workers(wpool *pool, wpool_worker_info *infos, size_t n);
 
 /* Name, id and UUID of the pool. */
@@ -1155,12 +1276,11 @@ static bool wpool__thread_start(wpool__thread *thread, void *(*start)(void *), v
 static void wpool__thread_join(wpool__thread thread) { WPOOL_THREAD_JOIN(thread); }
 static wpool__thread wpool__thread_self(void) { return pthread_self(); }
 
-/* "name-index" for the calling thread; the system keeps 15 characters, so name is cut, not index.
+/* "name-which" for the calling thread; the system keeps 15 characters, so name is cut, not which.
    */
-static void wpool__thread_name(const char *name, unsigned index) {
+static void wpool__thread_name(const char *name, const char *which) {
     char text[32];
-    int digits = snprintf(text, sizeof text, "-%u", index);
-    snprintf(text, sizeof text, "%.*s-%u", 15 - digits, name, index);
+    snprintf(text, sizeof text, "%.*s-%.8s", 14 - (int)strlen(which), name, which);
 #if defined(__linux__)
     prctl(PR_SET_NAME, text, 0, 0, 0);
 #elif defined(__APPLE__)
@@ -1548,6 +1668,71 @@ static void wpool__memory_free(const wpool_allocator *allocator, void *array) {
     }
 }
 
+/* An array that grows without moving: its chunk k has first << k elements, zeroed at first. */
+#define WPOOL__CHUNKS 26u
+
+typedef struct wpool__shelf {
+    const wpool_allocator *allocator;
+    size_t size;    /* of an element */
+    uint32_t first; /* elements of the first chunk */
+    unsigned count; /* of chunks; under the lock of whoever lets it grow */
+    WPOOL_ATOMIC(unsigned char *) chunks[WPOOL__CHUNKS];
+} wpool__shelf;
+
+/* One that has been zeroed. */
+static void wpool__shelf_init(wpool__shelf *shelf, const wpool_allocator *allocator, size_t size,
+                              uint32_t first) {
+    shelf->allocator = allocator;
+    shelf->size = size;
+    shelf->first = first;
+}
+
+/* The chunk of element *i, which becomes its index there. */
+static unsigned wpool__shelf_chunk(const wpool__shelf *shelf, uint32_t *i) {
+    unsigned chunk = 0;
+    for (; chunk < WPOOL__CHUNKS - 1 && *i >= shelf->first << chunk; chunk++)
+        *i -= shelf->first << chunk;
+    return chunk;
+}
+
+/* Element i, which is there. Any thread. */
+static void *wpool__shelf_at(wpool__shelf *shelf, uint32_t i) {
+    unsigned chunk = wpool__shelf_chunk(shelf, &i);
+    return wpool__load_acquire(&shelf->chunks[chunk]) + i * shelf->size; /* [M1] it is zeroed */
+}
+
+/* The same, NULL: it is not there yet. */
+static void *wpool__shelf_find(wpool__shelf *shelf, uint32_t i) {
+    unsigned chunk = wpool__shelf_chunk(shelf, &i);
+    unsigned char *elements = wpool__load_acquire(&shelf->chunks[chunk]); /* [M1] as above */
+    return elements && i < shelf->first << chunk ? elements + i * shelf->size : NULL;
+}
+
+/* How many elements there are. Under the lock. */
+static uint32_t wpool__shelf_count(const wpool__shelf *shelf) {
+    return shelf->first * ((UINT32_C(1) << shelf->count) - 1);
+}
+
+/* Adds a chunk. False: out of memory, or of numbers. Under the lock. */
+static bool wpool__shelf_grow(wpool__shelf *shelf) {
+    if (shelf->count >= WPOOL__CHUNKS) return false;
+    size_t count = (size_t)shelf->first << shelf->count;
+    unsigned char *elements = wpool__memory_alloc(shelf->allocator, count, shelf->size);
+    /* [M1] hands them over, zeroed */
+    if (elements) wpool__store_release(&shelf->chunks[shelf->count++], elements);
+    return elements != NULL;
+}
+
+/* Sees to it that element i is there. False: out of memory. Under the lock. */
+static bool wpool__shelf_has(wpool__shelf *shelf, uint32_t i) {
+    return i < wpool__shelf_count(shelf) || wpool__shelf_grow(shelf);
+}
+
+static void wpool__shelf_free(wpool__shelf *shelf) {
+    for (unsigned i = 0; i < WPOOL__CHUNKS; i++) /* relaxed: no other thread any more */
+        wpool__memory_free(shelf->allocator, wpool__load_relaxed(&shelf->chunks[i]));
+}
+
 /* ==== [queue] ====================================================================================
    A bounded ring of calls for many producers and many consumers. The base is Vyukov's bounded MPMC
    queue (1024cores.net, 2010): a ticket number per slot says whether the slot has been filled for
@@ -1555,17 +1740,24 @@ static void wpool__memory_free(const wpool_allocator *allocator, void *array) {
    write a slot. They read a batch of filled slots, then claim it with one compare-exchange on head;
    if that fails, the copy is thrown away (as a thief does on a deque).
 
+   To grow, a larger ring is linked to the last one. The number of the ring that claims are for
+   stands in the tail, so one addition to it says where the new ring begins. Consumers find that
+   written in the ring, right after; who is suspended in between hides the calls in the new one.
+
    Invariants
        1. tail and head never fall; head <= tail. Tickets [0, head) are taken, [head, tail) queued.
-       2. Slot t % size holds call t if and only if its ticket word is t + 1.
-       3. Who claims ticket t has shown that t < until, and until <= head + size: nobody reads the
-          slot's old call any more, or who still does will fail to claim it.
-       4. The top bit of tail closes the queue: no ticket is claimed afterwards. tail without it is
+       2. Ring r has the tickets that are claimed while tail says r: [its begin, the next's begin).
+       3. Slot t % size of t's ring holds call t if and only if its ticket word is t + 1.
+       4. Who claims ticket t has shown that t < until, and until <= head + size of the ring: nobody
+          reads the slot's old call any more, or who still does will fail to claim it.
+       5. The top bit of tail closes the queue: no ticket is claimed afterwards. The lowest bits are
           the number of calls ever accepted.
    Progress: lock-free but for one gap. A producer suspended between claim and put hides the calls
    behind its slot until it goes on. */
 
 #define WPOOL__GATE_CLOSED (UINT64_C(1) << 63)
+#define WPOOL__GATE_RING (UINT64_C(1) << 57) /* one ring further; each is twice the last at least */
+#define WPOOL__GATE_COUNT (WPOOL__GATE_RING - 1)
 
 /* What a queue holds: a function to call with an argument and the context of who calls it. */
 typedef struct wpool__call {
@@ -1579,33 +1771,74 @@ typedef struct wpool__slot {
     WPOOL_ATOMIC(void *) arg;
 } wpool__slot;
 
-typedef struct wpool__queue {
-    /* set once */
+typedef struct wpool__ring {
     wpool__slot *slots;
-    uint64_t mask; /* size - 1, size a power of two */
+    uint64_t mask;                /* size - 1, size a power of two */
+    uint64_t number;              /* as it stands in the tail */
+    WPOOL_ATOMIC(uint64_t) begin; /* its first ticket; WPOOL__GATE_COUNT: not yet known */
+    WPOOL_ATOMIC(struct wpool__ring *) next;
+} wpool__ring;
+
+typedef struct wpool__queue {
     const wpool_allocator *allocator;
+    WPOOL_ATOMIC(wpool__ring *) ring; /* no call is in one before it */
+    wpool__ring first;
     /* written by producers */
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) tail;
     /* written by consumers */
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) head;
 } wpool__queue;
 
-/* A queue with room for at least capacity calls. False: out of memory. */
-static bool wpool__queue_init(wpool__queue *queue, const wpool_allocator *allocator,
-                              size_t capacity) {
+/* A ring with room for at least capacity calls. False: out of memory. */
+static bool wpool__ring_init(wpool__ring *ring, const wpool_allocator *allocator, size_t capacity) {
     size_t size = 1;
     while (size < capacity) {
         if (size > SIZE_MAX / 2) return false;
         size *= 2;
     }
-    queue->slots = wpool__memory_alloc(allocator, size, sizeof *queue->slots);
-    queue->mask = size - 1;
+    ring->slots = wpool__memory_alloc(allocator, size, sizeof *ring->slots);
+    ring->mask = size - 1;
+    return ring->slots != NULL;
+}
+
+static bool wpool__queue_init(wpool__queue *queue, const wpool_allocator *allocator,
+                              size_t capacity) {
     queue->allocator = allocator;
-    return queue->slots != NULL;
+    wpool__store_relaxed(&queue->ring, &queue->first); /* relaxed: no other thread yet */
+    return wpool__ring_init(&queue->first, allocator, capacity);
 }
 
 static void wpool__queue_free(wpool__queue *queue) {
-    wpool__memory_free(queue->allocator, queue->slots);
+    /* relaxed: no other thread any more */
+    wpool__ring *ring = wpool__load_relaxed(&queue->first.next);
+    wpool__memory_free(queue->allocator, queue->first.slots);
+    while (ring) {
+        wpool__ring *next = wpool__load_relaxed(&ring->next); /* relaxed: as above */
+        wpool__memory_free(queue->allocator, ring->slots);
+        wpool__memory_free(queue->allocator, ring);
+        ring = next;
+    }
+}
+
+/* Room for at least capacity calls, to be used by who claims after this has returned. False: out of
+   memory, nothing changed. One thread at a time, beside any others. */
+static bool wpool__queue_grow(wpool__queue *queue, size_t capacity) {
+    wpool__ring *last = &queue->first, *next;
+    while ((next = wpool__load_acquire(&last->next)) != NULL) /* [Q3] */
+        last = next;
+    if (capacity <= last->mask + 1) return true;
+    wpool__ring *ring = wpool__memory_alloc(queue->allocator, 1, sizeof *ring);
+    if (!ring || !wpool__ring_init(ring, queue->allocator, capacity)) {
+        wpool__memory_free(queue->allocator, ring);
+        return false;
+    }
+    ring->number = last->number + 1;
+    wpool__store_relaxed(&ring->begin, WPOOL__GATE_COUNT); /* relaxed: published by the next one */
+    wpool__store_release(&last->next, ring);               /* [Q3] hands the ring over */
+    /* [Q3] whoever claims from now on finds it */
+    uint64_t tail = wpool__add_seq_cst(&queue->tail, WPOOL__GATE_RING);
+    wpool__store_release(&ring->begin, tail & WPOOL__GATE_COUNT); /* [Q3] to consumers */
+    return true;
 }
 
 /* Lets *count grow by up to `want` while it stays below until and the gate is open; *first is what
@@ -1615,11 +1848,12 @@ static size_t wpool__gate_claim(WPOOL_ATOMIC(uint64_t) * gate, uint64_t until, s
     /* relaxed: a stale value is too low, and then the exchange fails */
     uint64_t now = wpool__load_relaxed(gate);
     for (;;) {
+        uint64_t count = now & WPOOL__GATE_COUNT;
         *is_closed = (now & WPOOL__GATE_CLOSED) != 0;
-        if (*is_closed || now >= until) return 0;
-        uint64_t n = until - now < want ? until - now : want;
+        if (*is_closed || count >= until) return 0;
+        uint64_t n = until - count < want ? until - count : want;
         /* [I1] before the claimer's look at who sleeps; sleepers read the gate after they announced
-           */
+           themselves. [Q3] the ring that it is for */
         if (wpool__cas_seq_cst(gate, &now, now + n)) {
             *first = now;
             return (size_t)n;
@@ -1635,7 +1869,7 @@ static bool wpool__gate_close(WPOOL_ATOMIC(uint64_t) * gate) {
 
 static uint64_t wpool__gate_count(WPOOL_ATOMIC(uint64_t) * gate) {
     /* [I1] the sleeper's look after it announced itself; [E1] a waiter's */
-    return wpool__load_seq_cst(gate) & ~WPOOL__GATE_CLOSED;
+    return wpool__load_seq_cst(gate) & WPOOL__GATE_COUNT;
 }
 
 static bool wpool__gate_is_closed(WPOOL_ATOMIC(uint64_t) * gate) {
@@ -1643,14 +1877,30 @@ static bool wpool__gate_is_closed(WPOOL_ATOMIC(uint64_t) * gate) {
     return (wpool__load_seq_cst(gate) & WPOOL__GATE_CLOSED) != 0;
 }
 
-/* Fills the slot of a ticket that the caller has claimed. */
-static void wpool__queue_put(wpool__queue *queue, uint64_t ticket, wpool__call call) {
-    wpool__slot *slot = &queue->slots[ticket & queue->mask];
+/* Fills the slot of a ticket that the caller has claimed: as the tail was, so with the ring's
+   number. */
+static void wpool__queue_put(wpool__queue *queue, uint64_t claimed, wpool__call call) {
+    wpool__ring *ring = wpool__load_acquire(&queue->ring); /* [Q3] */
+    while (ring->number != claimed / WPOOL__GATE_RING)
+        ring = wpool__load_acquire(&ring->next); /* [Q3] the claim has seen it linked */
+    uint64_t ticket = claimed & WPOOL__GATE_COUNT;
+    wpool__slot *slot = &ring->slots[ticket & ring->mask];
     /* relaxed: published by the ticket below; a reader of the old call fails its claim */
     wpool__store_relaxed(&slot->fn, call.fn);
     wpool__store_relaxed(&slot->arg, call.arg);
     /* [Q1] hands the call over to take */
     wpool__store_release(&slot->ticket, ticket + 1);
+}
+
+/* The ring of a ticket that is not below head, or was not when the caller read it. */
+static wpool__ring *wpool__queue_ring(wpool__queue *queue, uint64_t ticket) {
+    wpool__ring *first = wpool__load_acquire(&queue->ring), *ring = first, *next; /* [Q3] */
+    while ((next = wpool__load_acquire(&ring->next)) != NULL) {                   /* [Q3] */
+        if (ticket < wpool__load_acquire(&next->begin)) break;                    /* [Q3] */
+        ring = next;
+    }
+    if (ring != first) wpool__store_release(&queue->ring, ring); /* [Q3] or an older one, no harm */
+    return ring;
 }
 
 /* At least the calls that were queued all the time (claimed, perhaps not yet put), perhaps more;
@@ -1668,9 +1918,10 @@ static size_t wpool__queue_take(wpool__queue *queue, wpool__call *calls, size_t 
     uint64_t head = wpool__load_relaxed(&queue->head);
     for (;;) {
         size_t n = 0;
+        wpool__ring *ring = wpool__queue_ring(queue, head);
         for (; n < max; n++) {
-            wpool__slot *slot = &queue->slots[(head + n) & queue->mask];
-            /* [Q1] if it is this round's, the call is complete */
+            wpool__slot *slot = &ring->slots[(head + n) & ring->mask];
+            /* [Q1] if it is this round's, the call is complete; another ring's is not in here */
             if (wpool__load_acquire(&slot->ticket) != head + n + 1) break;
             /* relaxed: an overwritten call is never used, since head has moved then */
             calls[n].fn = wpool__load_relaxed(&slot->fn);
@@ -1692,11 +1943,12 @@ static size_t wpool__queue_take(wpool__queue *queue, wpool__call *calls, size_t 
 /* Are the invariants kept? When nobody else touches the queue. */
 static bool wpool__queue_is_valid(wpool__queue *queue) {
     uint64_t head = wpool__load_relaxed(&queue->head); /* relaxed, all: nobody else touches it */
-    uint64_t tail = wpool__load_relaxed(&queue->tail) & ~WPOOL__GATE_CLOSED;
-    if (head > tail || tail - head > queue->mask + 1) return false;
-    for (uint64_t t = head; t < tail; t++)
-        if (wpool__load_relaxed(&queue->slots[t & queue->mask].ticket) != t + 1) return false;
-    return true;
+    uint64_t tail = wpool__load_relaxed(&queue->tail) & WPOOL__GATE_COUNT;
+    for (uint64_t t = head; t < tail; t++) {
+        wpool__ring *ring = wpool__queue_ring(queue, t);
+        if (wpool__load_relaxed(&ring->slots[t & ring->mask].ticket) != t + 1) return false;
+    }
+    return head <= tail;
 }
 #endif
 
@@ -2000,10 +2252,14 @@ typedef struct wpool__sleeper {
 typedef enum wpool__wake { WPOOL__WAKE_NOT, WPOOL__WAKE_SEARCH, WPOOL__WAKE_LOOK } wpool__wake;
 
 typedef struct wpool__idle {
-    wpool__sleeper *sleepers; /* by worker index */
+    wpool__shelf sleepers; /* by worker index */
     wpool__lot *lot;
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) word;
 } wpool__idle;
+
+static wpool__sleeper *wpool__idle_sleeper(wpool__idle *idle, unsigned index) {
+    return wpool__shelf_at(&idle->sleepers, index);
+}
 
 static unsigned wpool__idle_top(uint64_t word) { return (unsigned)(word & 0xFFFF); }
 static unsigned wpool__idle_count(uint64_t word) { return (unsigned)(word >> 16) & 0x7FFF; }
@@ -2026,7 +2282,7 @@ static bool wpool__idle_wake_top(wpool__idle *idle, wpool__wake how) {
     do {
         if (how == WPOOL__WAKE_SEARCH && !wpool__idle_wants_waking(word)) return false;
         if (wpool__idle_top(word) == 0) return false;
-        sleeper = &idle->sleepers[wpool__idle_top(word) - 1];
+        sleeper = wpool__idle_sleeper(idle, wpool__idle_top(word) - 1);
         uint64_t below =
             wpool__load_relaxed(&sleeper->below); /* relaxed: old ones fail the exchange */
         next = ((word & ~UINT64_C(0xFFFF)) | below) - WPOOL__IDLE_ONE + WPOOL__IDLE_TAG;
@@ -2061,10 +2317,16 @@ static void wpool__idle_stop_search(wpool__idle *idle) {
     wpool__and_seq_cst(&idle->word, ~WPOOL__IDLE_SEARCHING);
 }
 
+/* The same for a worker that leaves, searcher or not. */
+static void wpool__idle_leave(wpool__idle *idle, bool is_searching) {
+    /* [I1] before the caller's look; [W3] publishes the worker's counts, as enter does */
+    wpool__and_seq_cst(&idle->word, is_searching ? ~WPOOL__IDLE_SEARCHING : UINT64_MAX);
+}
+
 /* Puts the worker on the stack, from where it can be woken; the caller looks for work afterwards.
    */
 static void wpool__idle_enter(wpool__idle *idle, unsigned index, bool is_searching) {
-    wpool__sleeper *sleeper = &idle->sleepers[index];
+    wpool__sleeper *sleeper = wpool__idle_sleeper(idle, index);
     uint64_t word = wpool__load_relaxed(&idle->word); /* relaxed: the exchange below checks it */
     uint64_t next;
     wpool__store_relaxed(&sleeper->woken, WPOOL__WAKE_NOT); /* relaxed: published by the exchange */
@@ -2079,7 +2341,7 @@ static void wpool__idle_enter(wpool__idle *idle, unsigned index, bool is_searchi
 
 /* Sleeps, after enter, until woken; true: as the searcher. */
 static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
-    WPOOL_ATOMIC(uint32_t) *woken = &idle->sleepers[index].woken;
+    WPOOL_ATOMIC(uint32_t) *woken = &wpool__idle_sleeper(idle, index)->woken;
     for (;;) {
         uint32_t how = wpool__load_acquire(woken); /* [I3] */
         if (how != WPOOL__WAKE_NOT) return how == WPOOL__WAKE_SEARCH;
@@ -2090,8 +2352,8 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 
 /* ==== [job] ======================================================================================
    Records of jobs. A job's state word: bits 0-7 a wpool_state, bit 8 somebody sleeps on the word
-   (legal to be set with no sleeper, illegal to be clear with one), bit 9 it runs and has been told
-   to end, bit 10 it counts as running, but is only being discarded. Of a job that was cancelled
+   (legal to be set with no sleeper, illegal to be clear with one), bit 9 it was told to end, or not
+   to start, bit 10 it counts as running, but is only being discarded. Of a job that was cancelled
    while it was queued: bit 11 it has been counted as discarded, bit 12 its call has left the queue.
 
    Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
@@ -2111,7 +2373,6 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 #define WPOOL__JOB_TOLD UINT32_C(0x200) /* also in the word of a pool that was stopped hot */
 #define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
 #define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
-#define WPOOL__CHUNKS 26u
 
 typedef struct wpool__record {
     wpool_job job; /* first: a job with an id is the start of its record */
@@ -2124,12 +2385,10 @@ typedef struct wpool__record {
 } wpool__record;
 
 typedef struct wpool__table {
-    const wpool_allocator *allocator;
     wpool__lot *lot;
     uint32_t first_generation;
     wpool__lock growing;
-    WPOOL_ATOMIC(wpool__record *) chunks[WPOOL__CHUNKS];
-    unsigned chunk_count; /* under growing */
+    wpool__shelf records;
     _Alignas(WPOOL_CACHE_LINE)
         WPOOL_ATOMIC(uint64_t) free; /* stack: change count, index + 1 of top */
 } wpool__table;
@@ -2165,17 +2424,34 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
     return wpool__cas_acquire(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
 }
 
+/* From delayed, as it is while nobody has accepted it, to waiting. Submitter only; the job is not
+   in the queue yet. */
+static void wpool__job_admit(wpool__lot *lot, wpool_job *job) {
+    uint32_t old = WPOOL_STATE_DELAYED; /* or with bits, as the exchange will say */
+    /* [J1] what it is, to who cancels it; the queue hands it to its runner */
+    while (!wpool__cas_release(&job->state, &old, (old & WPOOL__JOB_TOLD) | WPOOL_STATE_WAITING)) {
+    }
+    if (old & WPOOL__JOB_SLEPT_ON) WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+}
+
 /* From waiting to running, keeping the sleepers' bit; how: 0, or WPOOL__JOB_ENDING. False: somebody
-   else has. */
+   else has, or it is not to run (0). */
 static bool wpool__job_set_running(wpool_job *job, uint32_t how) {
+    bool is_to_run = how == 0;
     how |= WPOOL_STATE_RUNNING;
-    uint32_t old = WPOOL_STATE_WAITING; /* or with the bit, as the exchange will say */
+    uint32_t old = WPOOL_STATE_WAITING; /* or with bits, as the exchange will say */
     do {
         if ((old & 0xFF) != WPOOL_STATE_WAITING) return false;
+        if (is_to_run && old & WPOOL__JOB_TOLD) return false;
         /* [J1] hands over what fork's thief wrote to those who see it running; [C2] before the
            runner's look whether the pool was stopped hot */
     } while (!wpool__cas_seq_cst(&job->state, &old, (old & WPOOL__JOB_SLEPT_ON) | how));
     return true;
+}
+
+/* It has become running, but will not run after all. Runner only. */
+static void wpool__job_end(wpool_job *job) {
+    wpool__or_relaxed(&job->state, WPOOL__JOB_ENDING); /* relaxed: for who tells it */
 }
 
 /* Tells the job to end (bits: WPOOL__JOB_TOLD), or only looks (0). False: it does not run. Any
@@ -2187,6 +2463,29 @@ static bool wpool__job_tell(wpool_job *job, uint32_t bits) {
         /* [C1] what the teller did before is seen by the job */
     } while (bits && !wpool__cas_release(&job->state, &seen, seen | bits));
     return true;
+}
+
+/* The same for one that has not started: it will not. False: it has ended, or is about to be
+   discarded. */
+static bool wpool__job_doom(wpool_job *job) {
+    uint32_t seen = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    do {
+        uint32_t state = seen & 0xFF;
+        bool is_unfinished = state != WPOOL_STATE_UNKNOWN && state < WPOOL_STATE_SUCCEEDED;
+        if (!is_unfinished || seen & WPOOL__JOB_ENDING) return false;
+        /* [C1] as in tell */
+    } while (!wpool__cas_release(&job->state, &seen, seen | WPOOL__JOB_TOLD));
+    return true;
+}
+
+/* Does the job, which stays in memory, run on that thread? */
+static bool wpool__job_runs_on(wpool_job *job, const void *thread) {
+    unsigned round = 0;
+    const void *runner = NULL;
+    /* relaxed: only its value. Who made it running is about to write it, or ends it */
+    while (wpool__job_tell(job, 0) && (runner = wpool__load_relaxed(&job->thread)) == NULL)
+        wpool__spin_on(&round);
+    return runner == thread;
 }
 
 static bool wpool__job_is_told(const wpool_job *job) {
@@ -2248,8 +2547,9 @@ static void wpool__job_describe(const wpool_job *job, wpool_state state, wpool_r
     };
 }
 
-/* Jobs to be called when they are told to end: a list, under its lock. Who tells a job does so
-   first and then looks at the list; who enters it looks afterwards whether it has been told. */
+/* Jobs to be called when they are told to end, and those that the table does not have and the
+   worker's orders do not tell: a list, under its lock. Who tells a job does so first and then looks
+   at the list; who enters it looks afterwards whether it has been told. */
 typedef struct wpool__listeners {
     wpool__lock lock;
     wpool_job *first;
@@ -2265,19 +2565,32 @@ static void wpool__listeners_leave(wpool__lot *lot, wpool__listeners *list, wpoo
     job->is_listed = false;
 }
 
-/* The job is not in the list. False: it has been told already. */
-static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
+/* What to call (NULL: nothing), in place of what was there. False: it has been told already. */
+static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpool_job *job,
+                                   void (*call)(void *), void *arg) {
     wpool__lock_take(lot, &list->lock);
     /* [L1] who tells it now looks at the list later */
-    job->is_listed = !wpool__job_is_told(job);
-    if (job->is_listed) {
+    bool is_told = wpool__job_is_told(job);
+    job->on_cancel = is_told ? NULL : call;
+    job->cancel_arg = arg;
+    if (!job->is_listed) {
+        job->is_listed = true;
         job->link = &list->first;
         job->next = list->first;
         if (list->first) list->first->link = &job->next;
         list->first = job;
     }
     wpool__lock_release(lot, &list->lock);
-    return job->is_listed;
+    return !is_told;
+}
+
+/* Tells those that run on that thread (NULL: on any) and that only the list knows of. */
+static void wpool__listeners_tell(wpool__lot *lot, wpool__listeners *list, const void *thread) {
+    wpool__lock_take(lot, &list->lock);
+    for (wpool_job *job = list->first; job; job = job->next)
+        if (!job->id && job->told == &job->state && (!thread || wpool__job_runs_on(job, thread)))
+            wpool__job_tell(job, WPOOL__JOB_TOLD);
+    wpool__lock_release(lot, &list->lock);
 }
 
 /* Calls those who have been told, each once. After telling. */
@@ -2294,13 +2607,7 @@ static void wpool__listeners_call(wpool__lot *lot, wpool__listeners *list) {
 
 /* The record at a place, NULL if there is none yet. */
 static wpool__record *wpool__table_at(wpool__table *table, uint32_t index) {
-    unsigned chunk = 0;
-    while (chunk < WPOOL__CHUNKS && (index / (uint32_t)WPOOL_RECORDS + 1) >> (chunk + 1))
-        chunk++;
-    if (chunk >= WPOOL__CHUNKS) return NULL;
-    /* [J2] the records in it are made */
-    wpool__record *records = wpool__load_acquire(&table->chunks[chunk]);
-    return records ? &records[index - (uint32_t)WPOOL_RECORDS * ((1u << chunk) - 1)] : NULL;
+    return wpool__shelf_find(&table->records, index);
 }
 
 /* Puts the records first..last, linked already, onto the free stack. */
@@ -2319,24 +2626,18 @@ static bool wpool__table_grow(wpool__table *table) {
     bool ok = true;
     wpool__lock_take(table->lot, &table->growing);
     if ((uint32_t)wpool__load_relaxed(&table->free) == 0) { /* relaxed: only whether to grow */
-        unsigned chunk = table->chunk_count;
-        uint32_t count = (uint32_t)WPOOL_RECORDS << chunk;
-        uint32_t base = (uint32_t)WPOOL_RECORDS * ((1u << chunk) - 1);
-        wpool__record *records = NULL;
-        if (chunk < WPOOL__CHUNKS)
-            records = wpool__memory_alloc(table->allocator, count, sizeof *records);
-        ok = records != NULL;
-        for (uint32_t i = 0; ok && i < count; i++) {
-            records[i].index = base + i; /* relaxed, both: published by the chunk's pointer */
-            wpool__store_relaxed(&records[i].hold, (uint64_t)table->first_generation << 32);
-            wpool__store_relaxed(&records[i].next_free, base + i + 2);
+        uint32_t base = wpool__shelf_count(&table->records);
+        ok = wpool__shelf_grow(&table->records);
+        uint32_t end = wpool__shelf_count(&table->records);
+        for (uint32_t i = base; i < end; i++) {
+            wpool__record *record = wpool__table_at(table, i);
+            record->index = i; /* relaxed, both: published by the free stack */
+            wpool__store_relaxed(&record->hold, (uint64_t)table->first_generation << 32);
+            wpool__store_relaxed(&record->next_free, i + 2);
         }
-        if (ok) {
-            table->chunk_count++;
-            /* [J2] hands the records over to those who look up an id */
-            wpool__store_release(&table->chunks[chunk], records);
-            wpool__table_release(table, records, &records[count - 1]);
-        }
+        if (ok)
+            wpool__table_release(table, wpool__table_at(table, base),
+                                 wpool__table_at(table, end - 1));
     }
     wpool__lock_release(table->lot, &table->growing);
     return ok;
@@ -2389,13 +2690,12 @@ static wpool__record *wpool__table_pin(wpool__table *table, wpool_id id) {
     }
 }
 
-/* Tells every job in the table that runs. */
-static void wpool__table_tell(wpool__table *table) {
-    for (unsigned chunk = 0; chunk < WPOOL__CHUNKS; chunk++) {
-        wpool__record *records = wpool__load_acquire(&table->chunks[chunk]); /* [J2] */
-        for (uint32_t i = 0; records && i < (uint32_t)WPOOL_RECORDS << chunk; i++)
-            wpool__job_tell(&records[i].job, WPOOL__JOB_TOLD);
-    }
+/* Tells every job in the table that runs, on that thread (NULL: on any). */
+static void wpool__table_tell(wpool__table *table, const void *thread) {
+    wpool__record *record;
+    for (uint32_t i = 0; (record = wpool__table_at(table, i)) != NULL; i++)
+        if (!thread || wpool__job_runs_on(&record->job, thread))
+            wpool__job_tell(&record->job, WPOOL__JOB_TOLD);
 }
 
 static bool wpool__record_is_owned(wpool__record *record) {
@@ -2407,11 +2707,6 @@ static bool wpool__record_is_owned(wpool__record *record) {
 static bool wpool__record_claim(wpool__record *record) {
     /* relaxed: it orders nothing that the reference does not */
     return (wpool__and_relaxed(&record->hold, ~WPOOL__HOLD_OWNED) & WPOOL__HOLD_OWNED) != 0;
-}
-
-static void wpool__table_free(wpool__table *table) {
-    for (unsigned i = 0; i < WPOOL__CHUNKS; i++) /* relaxed: no other thread any more */
-        wpool__memory_free(table->allocator, wpool__load_relaxed(&table->chunks[i]));
 }
 
 /* ==== [results] ==================================================================================
@@ -2524,6 +2819,81 @@ static bool wpool__results_close(wpool__results *results) {
     return true;
 }
 
+/* ==== [timer] ====================================================================================
+   What has a time, the soonest first: a pairing heap (Fredman, Sedgewick, Sleator and Tarjan,
+   1986). It is made of the timers themselves, so that setting one needs no memory; that takes
+   constant time, taking one out O(log n), amortised. Everything here is done under the heap's lock.
+   */
+
+typedef struct wpool__timers {
+    wpool__lock lock;
+    wpool__event changed; /* who keeps the time sleeps here */
+    int64_t until;        /* and will look again then */
+    wpool__timer *top;
+} wpool__timers;
+
+/* One heap of two; either may be NULL. */
+static wpool__timer *wpool__timer_meld(wpool__timer *a, wpool__timer *b) {
+    if (!a || !b) return a ? a : b;
+    wpool__timer *top = b->when < a->when ? b : a, *below = top == a ? b : a;
+    below->next = top->child;
+    below->link = &top->child;
+    if (below->next) below->next->link = &below->next;
+    return top->child = below, top;
+}
+
+/* One heap of a row of them: in pairs from the first to the last, then these from the last on. */
+static wpool__timer *wpool__timer_pair(wpool__timer *first) {
+    wpool__timer *pairs = NULL, *heap = NULL;
+    while (first) {
+        wpool__timer *a = first, *b = a->next;
+        first = b ? b->next : NULL;
+        a = wpool__timer_meld(a, b);
+        a->next = pairs;
+        pairs = a;
+    }
+    while (pairs) {
+        wpool__timer *next = pairs->next;
+        pairs->next = NULL;
+        heap = wpool__timer_meld(heap, pairs);
+        pairs = next;
+    }
+    return heap;
+}
+
+static void wpool__timers_put(wpool__timers *timers, wpool__timer *heap) {
+    timers->top = wpool__timer_meld(timers->top, heap);
+    if (timers->top) timers->top->link = &timers->top;
+}
+
+/* Takes it out, if it is in. */
+static void wpool__timers_remove(wpool__timers *timers, wpool__timer *timer) {
+    if (!timer->link) return;
+    *timer->link = timer->next;
+    if (timer->next) timer->next->link = timer->link;
+    wpool__timers_put(timers, wpool__timer_pair(timer->child));
+    timer->child = timer->next = NULL;
+    timer->link = NULL;
+}
+
+/* Sets it anew. True: who keeps the time is to look at it. */
+static bool wpool__timers_set(wpool__timers *timers, wpool__timer *timer, int64_t when) {
+    wpool__timers_remove(timers, timer);
+    timer->when = when;
+    if (when == WPOOL__NEVER) return false;
+    wpool__timers_put(timers, timer);
+    return when < timers->until;
+}
+
+/* The soonest one, if it is due by now; NULL: none is, so the next look is at `until`. */
+static wpool__timer *wpool__timers_due(wpool__timers *timers, int64_t now) {
+    wpool__timer *top = timers->top;
+    timers->until = top ? top->when : WPOOL__NEVER;
+    if (timers->until > now) return NULL;
+    wpool__timers_remove(timers, top);
+    return top;
+}
+
 /* ==== [watch] ====================================================================================
    The accounts. Each worker has one, which only it writes; one more is shared by all who end jobs
    without being a worker. An account is two numbers in one word, so any reader gets both of one
@@ -2551,11 +2921,14 @@ typedef struct wpool__account {
     WPOOL_ATOMIC(uint32_t) delivering;
     wpool__lock lock; /* of the shared one: for endings */
     bool is_shared;
+    WPOOL_ATOMIC(uint32_t) presence; /* its worker's thread: a wpool__presence */
 } wpool__account;
 
+typedef enum wpool__presence { WPOOL__ABSENT, WPOOL__SERVES, WPOOL__LEAVES } wpool__presence;
+
 typedef struct wpool__watch {
-    wpool__account *accounts; /* [0] is the shared one, [1 + i] worker i's */
-    unsigned count;
+    wpool__shelf accounts;         /* 0 is the shared one, 1 + i worker i's */
+    WPOOL_ATOMIC(uint32_t) count;  /* of them */
     wpool__event quiet;            /* who waits until nothing waits or runs sleeps here */
     wpool__event room;             /* who waits for room in the queue sleeps here */
     WPOOL_ATOMIC(uint64_t) direct; /* a gate, as the queue's tail: jobs accepted past the queue */
@@ -2566,6 +2939,21 @@ typedef struct wpool__watch {
     WPOOL_ATOMIC(uint32_t)
     is_takers_only; /* closed, and only such jobs were left, once: for ever */
 } wpool__watch;
+
+static wpool__account *wpool__watch_account(wpool__watch *watch, uint32_t i) {
+    return wpool__shelf_at(&watch->accounts, i);
+}
+
+static uint32_t wpool__watch_count(wpool__watch *watch) {
+    /* [K1] the accounts are there; and after a waiter announced itself, it is before the looks of
+       workers that it does not count */
+    return wpool__load_seq_cst(&watch->count);
+}
+
+static wpool__presence wpool__account_presence(wpool__account *account) {
+    /* [K1] after a submitter announced itself, as for the count */
+    return (wpool__presence)wpool__load_seq_cst(&account->presence);
+}
 
 /* How many jobs its worker runs, inside of each other. */
 static uint32_t wpool__account_running(wpool__account *account) {
@@ -2675,24 +3063,29 @@ static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *s
    it is at the end of the reading. The jobs that were removed count when their calls have left. */
 static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
     uint64_t left = wpool__load_seq_cst(&watch->buried); /* [R1] as below */
-    for (unsigned i = 0; i < watch->count; i++) {
+    uint32_t count = wpool__watch_count(watch);
+    for (uint32_t i = 0; i < count; i++) {
+        wpool__account *account = wpool__watch_account(watch, i);
         /* [R1] after the caller announced that it waits for room; [W1] and what it read is done */
-        uint64_t progress = wpool__load_seq_cst(&watch->accounts[i].progress);
+        uint64_t progress = wpool__load_seq_cst(&account->progress);
         uint64_t running = progress % WPOOL__FINISHED_ONE;
         left += progress / WPOOL__FINISHED_ONE + running;
-        if (running == 0 && !watch->accounts[i].is_shared) left += places;
+        if (places && !running && wpool__account_presence(account) == WPOOL__SERVES) left += places;
     }
     return left;
 }
 
 /* What a worker does, from its account. */
 static void wpool__watch_worker(wpool__watch *watch, unsigned index, wpool_worker_info *info) {
-    wpool__account *account = &watch->accounts[1 + index];
+    wpool__account *account = wpool__watch_account(watch, 1 + index);
+    bool is_leaving = wpool__account_presence(account) == WPOOL__LEAVES;
     wpool_stats_snapshot stats = {0};
     wpool__account_read(account, &stats);
     *info = (wpool_worker_info){
         .worker = index,
-        .activity = stats.running ? WPOOL_BUSY : WPOOL_AVAILABLE,
+        .activity = is_leaving      ? WPOOL_LEAVING
+                    : stats.running ? WPOOL_BUSY
+                                    : WPOOL_AVAILABLE,
         .running = (unsigned)stats.running,
         .job = stats.running ? wpool__load_relaxed(&account->job) : 0, /* relaxed: an onlooker */
         .finished = stats.succeeded + stats.failed + stats.cancelled,
@@ -2707,11 +3100,13 @@ static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
                                         wpool__queue *queue) {
     uint64_t finished = 0, delivering = 0;
     (void)wpool__idle_word(idle);
-    for (unsigned i = 0; i < watch->count; i++) {
+    uint32_t count = wpool__watch_count(watch);
+    for (uint32_t i = 0; i < count; i++) {
+        wpool__account *account = wpool__watch_account(watch, i);
         /* [W1] so the delivery read next is that job's, or done; [W3] after the caller announced
            itself */
-        finished += wpool__load_seq_cst(&watch->accounts[i].progress) / WPOOL__FINISHED_ONE;
-        delivering += wpool__load_seq_cst(&watch->accounts[i].delivering); /* [W1] [W3] */
+        finished += wpool__load_seq_cst(&account->progress) / WPOOL__FINISHED_ONE;
+        delivering += wpool__load_seq_cst(&account->delivering); /* [W1] [W3] */
     }
     /* [W1] [W3] the same */
     finished += wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE;
@@ -2725,9 +3120,10 @@ static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
 static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
                               wpool_stats_snapshot *stats) {
     uint64_t accepted = wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct);
+    uint32_t count = wpool__watch_count(watch);
     *stats = (wpool_stats_snapshot){0};
-    for (unsigned i = 0; i < watch->count; i++)
-        wpool__account_read(&watch->accounts[i], stats);
+    for (uint32_t i = 0; i < count; i++)
+        wpool__account_read(wpool__watch_account(watch, i), stats);
     wpool__account_read(&watch->removed, stats);
     uint64_t left =
         stats->running + stats->succeeded + stats->failed + stats->cancelled + stats->discarded;
@@ -2741,7 +3137,16 @@ static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
    next; rest when there is none; help while a job waits. */
 
 /* control, bits */
-enum { WPOOL__PAUSED = 1, WPOOL__STOPPED = 2, WPOOL__EXIT = 8, WPOOL__HOT = WPOOL__JOB_TOLD };
+enum {
+    WPOOL__PAUSED = 1,
+    WPOOL__STOPPED = 2,
+    WPOOL__LEFTOVERS = 4, /* workers that left, or are about to, may hold calls in their deques */
+    WPOOL__EXIT = 8,
+    WPOOL__HOT = WPOOL__JOB_TOLD
+};
+
+#define WPOOL__NAME_SIZE 32
+#define WPOOL__LEAVE UINT32_C(1) /* orders, a bit: end after this job */
 
 /* Once stopped, a pause holds nothing back: what is left is to be discarded. */
 static bool wpool__control_is_paused(uint32_t control) {
@@ -2754,7 +3159,7 @@ typedef struct wpool__context {
     struct wpool_worker *worker; /* NULL: a caller that runs its own job (WPOOL_RUN) */
     struct wpool__context *outer;
     uint32_t taking; /* jobs on the stack up to the last one that is in wpool_take; 0: see outer */
-    const WPOOL_ATOMIC(uint32_t) * told; /* of the innermost job; NULL: the pool's control */
+    const WPOOL_ATOMIC(uint32_t) * told; /* of the innermost job; NULL: a plain one */
 } wpool__context;
 
 /* The only mutable object that is not in a pool: a job must be able to find the worker it is on.
@@ -2769,8 +3174,11 @@ typedef struct wpool_worker {
     /* set at creation */
     wpool *pool;
     wpool__account *account;
-    unsigned index;
-    wpool_job self; /* the context of plain jobs */
+    unsigned index;                     /* among its like */
+    bool is_guest;                      /* no worker, but a thread that takes part in a loop */
+    wpool_job self;                     /* the context of plain jobs */
+    WPOOL_ATOMIC(uint32_t) orders;      /* bits: WPOOL__LEAVE, WPOOL__JOB_TOLD */
+    WPOOL_ATOMIC(const void *) address; /* of its thread's contexts, once it has begun */
     /* its own thread only */
     void *state;     /* from hooks.worker_start */
     uint32_t popped; /* calls from its deque since it last looked at the queue */
@@ -2789,38 +3197,104 @@ typedef struct wpool_worker {
     wpool__deque deque;
 } wpool_worker;
 
+/* The workers: those without a thread first, for guests. */
+typedef struct wpool__crew {
+    wpool__shelf workers;
+    WPOOL_ATOMIC(uint32_t) count;   /* of them, with a thread or not */
+    WPOOL_ATOMIC(uint32_t) serving; /* threads that take jobs (inline: one) */
+    WPOOL_ATOMIC(uint32_t) present; /* and those that are about to leave */
+    wpool__lock lock;               /* who comes and goes; the configuration */
+#ifndef WPOOL_NO_THREADS
+    wpool__thread gone; /* the last one to leave, for the next one to join */
+    bool has_gone;
+#endif
+} wpool__crew;
+
+/* Who keeps the time: a thread that is started with the first timer (inline: who waits). */
+typedef struct wpool__keeper {
+    wpool__timers timers;
+    bool is_started; /* under the lock of the timers */
+#ifndef WPOOL_NO_THREADS
+    wpool__thread thread;
+#endif
+} wpool__keeper;
+
+/* A pool in the group that is its upstream. */
+typedef struct wpool__upstream {
+    wpool *pool;
+    void (*stop)(wpool *pool);
+    struct wpool__upstream *next, **link, *told;
+    wpool__timer timer;
+} wpool__upstream;
+
 struct wpool {
-    /* set at creation */
+    /* set at creation, but for what wpool_configure may change: that under the crew's lock */
     wpool__guard guard;
     wpool_config config; /* resolved */
     wpool_allocator allocator_copy;
     const wpool_allocator *allocator; /* that copy, or NULL: the default one */
-    char name[32];
+    char name[WPOOL__NAME_SIZE];
     unsigned char uuid[16];
     bool is_inline;
-    unsigned worker_count; /* inline: one, without a thread */
-    unsigned deque_count;  /* and WPOOL_GUESTS more, without a thread */
-    size_t capacity;
-    size_t batch;
-    wpool_worker *workers;
+    bool has_fence; /* heavy ones are to be had */
     /* rarely written */
+    WPOOL_ATOMIC(size_t) capacity; /* 0: unbuffered */
+    WPOOL_ATOMIC(uint32_t) when_full;
+    WPOOL_ATOMIC(uint32_t) help;
+    wpool__crew crew;
     WPOOL_ATOMIC(uint32_t) control;
-    WPOOL_ATOMIC(uint32_t) guests; /* bits: those in use */
+    WPOOL_ATOMIC(uint32_t) guests;   /* bits: those in use */
+    WPOOL_ATOMIC(uint32_t) visitors; /* who cancels groups, and will touch the pool once more */
     wpool__listeners listeners;
     wpool__lock driver; /* inline: who holds it is the worker */
     wpool__event drive; /* inline: who waits sleeps here, for whatever */
     wpool__lot lot;
     wpool__watch watch;
-    /* written by producers: no ticket at or above it may be claimed without a new look */
+    /* written by producers: no ticket at or above it may be claimed without a new look. Above
+       WPOOL__GATE_COUNT: how often the capacity was changed */
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) room_until;
     wpool__queue queue;
     wpool__idle idle;
     wpool__table table;
     wpool__results results;
     wpool__bell bell; /* for readers of results that poll */
+    wpool__keeper keeper;
+    wpool__upstream upstream;
 };
 
-static bool wpool__pool_is_unbuffered(const wpool *pool) { return pool->capacity == 0; }
+static size_t wpool__pool_capacity(wpool *pool) {
+    /* [E1] a submitter's look after it announced itself; [Q3] the ring has room for so many */
+    return wpool__load_seq_cst(&pool->capacity);
+}
+
+static bool wpool__pool_is_unbuffered(wpool *pool) { return wpool__pool_capacity(pool) == 0; }
+
+static wpool_when_full wpool__pool_policy(wpool *pool) {
+    return (wpool_when_full)wpool__load_relaxed(&pool->when_full); /* relaxed: it orders nothing */
+}
+
+static wpool_help wpool__pool_help(wpool *pool) {
+    return (wpool_help)wpool__load_relaxed(&pool->help); /* relaxed: it orders nothing */
+}
+
+static uint32_t wpool__crew_count(wpool *pool) {
+    /* [K1] they are there; and for who announced itself as in the account's count */
+    return wpool__load_seq_cst(&pool->crew.count);
+}
+
+/* Worker i of those, guests first. */
+static wpool_worker *wpool__crew_at(wpool *pool, uint32_t i) {
+    return wpool__shelf_at(&pool->crew.workers, i);
+}
+
+static uint32_t wpool__crew_present(wpool *pool) {
+    return wpool__load_seq_cst(&pool->crew.present); /* [E1] a taker's look */
+}
+
+/* How many share the work, one at least. */
+static uint32_t wpool__crew_serving(wpool *pool) {
+    return wpool__load_relaxed(&pool->crew.serving); /* relaxed: a guess */
+}
 
 /* The innermost one of this pool, or NULL. */
 static wpool__context *wpool__context_of(const wpool *pool) {
@@ -2850,8 +3324,9 @@ static bool wpool__worker_sees_work(wpool *pool) {
     /* [I1] the sleeper's look after it announced itself; resuming writes it, then wakes */
     if (wpool__control_is_paused(wpool__load_seq_cst(&pool->control))) return false;
     if (wpool__queue_length(&pool->queue) != 0) return true;
-    for (unsigned i = 0; i < pool->deque_count; i++)
-        if (wpool__deque_length(&pool->workers[i].deque) != 0) return true;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = 0; i < count; i++)
+        if (wpool__deque_length(&wpool__crew_at(pool, i)->deque) != 0) return true;
     return false;
 }
 
@@ -2933,14 +3408,228 @@ static void wpool__worker_note_removed(wpool *pool, wpool_job *job, uint32_t wha
     wpool__worker_free_room(pool, 1);
 }
 
+/* -- the time: who sets a timer is not who keeps it -- */
+
+/* Sets a timer of the pool, anew, or with WPOOL__NEVER takes it out. */
+static void wpool__keeper_set(wpool *pool, wpool__timer *timer, int64_t when) {
+    wpool__timers *timers = &pool->keeper.timers;
+    wpool__lock_take(&pool->lot, &timers->lock);
+    bool is_news = wpool__timers_set(timers, timer, when);
+    wpool__lock_release(&pool->lot, &timers->lock);
+    if (is_news) wpool__event_notify_all(&pool->lot, &timers->changed);
+}
+
+/* -- groups: the members that have not finished are in a list, under the lock of the tree. A group
+   is in its parent's list while there is something in it. Who takes the last one out does not touch
+   the group once the lock is free again: it may be gone then -- */
+
+/* Somebody who waits for a group, on its own stack. */
+typedef struct wpool__group_waiter {
+    struct wpool__group_waiter *next, **link; /* link NULL: taken out, by who woke it */
+    wpool__lot *lot;
+    WPOOL_ATOMIC(uint32_t) woken;
+    bool is_helper; /* to be woken for each new member, too */
+} wpool__group_waiter;
+
+static wpool__lock *wpool__group_mutex(wpool_group *group) {
+    while (group->parent)
+        group = group->parent;
+    return (wpool__lock *)(void *)&group->lock;
+}
+
+/* Takes the lock of the tree. It has no lot to sleep in: who waits lends the CPU. */
+static wpool__lock *wpool__group_lock(wpool_group *group) {
+    wpool__lock *lock = wpool__group_mutex(group);
+    unsigned round = 0;
+    while (!wpool__lock_try(lock))
+        wpool__spin_on(&round);
+    return lock;
+}
+
+static void wpool__group_unlock(wpool__lock *lock) {
+    wpool__store_release(&lock->word, 0); /* [L1] hands over to the next try */
+}
+
+/* When the job is too late: the earliest of its own deadline and its groups'. */
+static int64_t wpool__job_deadline(const wpool_job *job) {
+    int64_t earliest = job->deadline ? job->deadline : WPOOL__NEVER;
+    for (wpool_group *group = job->group; group; group = group->parent) {
+        int64_t deadline = wpool__load_relaxed(&group->deadline); /* relaxed: only its value */
+        if (deadline && deadline < earliest) earliest = deadline;
+    }
+    return earliest;
+}
+
+static bool wpool__job_is_late(const wpool_job *job) {
+    if (!job->deadline && !job->group) return false;
+    int64_t deadline = wpool__job_deadline(job);
+    return deadline != WPOOL__NEVER && WPOOL_CLOCK() >= deadline;
+}
+
+static bool wpool__group_is_told(const wpool_group *group) {
+    for (; group; group = group->parent) {
+        /* [C1] what the canceller did before */
+        if (wpool__load_acquire((WPOOL_ATOMIC(uint32_t) *)&group->told)) return true;
+        /* relaxed: only its value */
+        int64_t deadline = wpool__load_relaxed((WPOOL_ATOMIC(int64_t) *)&group->deadline);
+        if (deadline && WPOOL_CLOCK() >= deadline) return true;
+    }
+    return false;
+}
+
+/* One more thing in the group: a job, or a pool that has it as upstream (no job). Under the lock.
+   */
+static void wpool__group_tie(wpool_group *group, unsigned jobs) {
+    for (; group; group = group->parent) {
+        group->unfinished += jobs;
+        if (group->ties++ != 0 || !group->parent) continue;
+        wpool_group *next = group->next = group->parent->children;
+        group->link = &group->parent->children;
+        *group->link = group;
+        if (next) next->link = &group->next;
+    }
+}
+
+/* Wakes who waits for the group, all or those only who help. Under the lock. */
+static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
+    wpool__group_waiter *next;
+    for (wpool__group_waiter *waiter = group->waiters; waiter; waiter = next) {
+        next = waiter->next;
+        if (is_for_helpers && !waiter->is_helper) continue;
+        *waiter->link = next;
+        if (next) next->link = waiter->link;
+        waiter->link = NULL;
+        wpool__store_relaxed(&waiter->woken, 1); /* relaxed: it takes the lock again */
+        WPOOL_UNPARK(waiter->lot, &waiter->woken, 1);
+    }
+}
+
+/* A member has been accepted: those who wait for the group may run it. Until the lock is free
+   nobody ends it. */
+static void wpool__group_admit(wpool_group *group, wpool__lot *lot, wpool_job *job) {
+    wpool__lock *lock = wpool__group_lock(group);
+    wpool__job_admit(lot, job);
+    for (; group; group = group->parent)
+        wpool__group_wake(group, true);
+    wpool__group_unlock(lock);
+}
+
+/* The job, or the pool, is no longer in it: the last touch. */
+static void wpool__group_untie(wpool_group *group, unsigned jobs) {
+    wpool__lock *lock = wpool__group_lock(group);
+    for (wpool_group *parent; group; group = parent) {
+        parent = group->parent;
+        group->unfinished -= jobs;
+        if (jobs && group->unfinished == 0) wpool__group_wake(group, false);
+        if (--group->ties != 0 || !parent) continue;
+        *group->link = group->next;
+        if (group->next) group->next->link = group->link;
+    }
+    wpool__group_unlock(lock);
+}
+
+/* The pool is not freed meanwhile. Under the lock of a group that it has something in. */
+static void wpool__pool_visit(wpool *pool) {
+    wpool__add_relaxed(&pool->visitors, 1); /* relaxed: the lock orders it before the end */
+}
+
+static void wpool__pool_part(wpool *pool) {
+    wpool__sub_acq_rel(&pool->visitors, 1); /* [V1] the last touch */
+}
+
+/* What is to be told once the lock is free. */
+typedef struct wpool__group_told {
+    wpool_job *jobs; /* each with a reference, its pool with a visitor */
+    wpool__upstream *pools;
+} wpool__group_told;
+
+/* Cancels the group and those below it, but for what needs the lock to be free. Under the lock. */
+static void wpool__group_tell(wpool_group *group, wpool__group_told *told) {
+    /* relaxed: changed under the lock only */
+    if (wpool__load_relaxed(&group->told)) return;
+    wpool__store_release(&group->told, 1); /* [C1] to who asks */
+    for (wpool_job *job = group->members; job; job = job->group_next) {
+        if (!job->id) {
+            wpool__job_doom(job);
+        } else if (wpool__table_pin(&job->pool->table, job->id)) {
+            wpool__pool_visit(job->pool);
+            job->group_told = told->jobs;
+            told->jobs = job;
+        }
+    }
+    const wpool *last = NULL;
+    for (wpool_job *job = group->members; job; job = job->group_next) {
+        if (!job->id && job->pool != last)
+            wpool__listeners_call(&job->pool->lot, &job->pool->listeners);
+        if (!job->id) last = job->pool;
+    }
+    for (wpool__upstream *upstream = group->pools; upstream; upstream = upstream->next) {
+        wpool__pool_visit(upstream->pool);
+        upstream->told = told->pools;
+        told->pools = upstream;
+    }
+    for (wpool_group *child = group->children; child; child = child->next)
+        wpool__group_tell(child, told);
+}
+
+static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpool_mode mode);
+
+/* The rest of it. */
+static void wpool__group_tell_rest(wpool__group_told *told) {
+    while (told->jobs) {
+        wpool_job *job = told->jobs;
+        wpool *pool = job->pool;
+        told->jobs = job->group_told;
+        wpool__worker_cancel(pool, (wpool__record *)(void *)job, WPOOL_HOT);
+        wpool__pool_part(pool);
+    }
+    while (told->pools) {
+        wpool__upstream *upstream = told->pools;
+        told->pools = upstream->told;
+        upstream->stop(upstream->pool);
+        wpool__pool_part(upstream->pool);
+    }
+}
+
+/* The job has ended so: it is no longer a member, though the group is not done with it. */
+static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state state) {
+    wpool__group_told told = {NULL, NULL};
+    wpool__lock *lock = wpool__group_lock(group);
+    *job->group_link = job->group_next;
+    if (job->group_next) job->group_next->group_link = job->group_link;
+    for (wpool_group *above = group; above && job->error; above = above->parent) {
+        if (!above->first_error) above->first_error = job->error;
+        if (above->cancels_on_error && state == WPOOL_STATE_FAILED) wpool__group_tell(above, &told);
+    }
+    wpool__group_unlock(lock);
+    wpool__group_tell_rest(&told);
+}
+
+/* When a job of the pool is late, it is cancelled. Under the lock of the timers, which this lets go
+   of: a caller-owned job stays until its finisher has had that. */
+static void wpool__keeper_expire(wpool *pool, wpool__timer *timer) {
+    wpool_job *job = (wpool_job *)(void *)((unsigned char *)timer - offsetof(wpool_job, timer));
+    wpool__record *record = job->id ? wpool__table_pin(&pool->table, job->id) : NULL;
+    if (!job->id) wpool__job_doom(job);
+    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+    if (record) {
+        wpool__worker_cancel(pool, record, WPOOL_HOT);
+    } else {
+        wpool__listeners_call(&pool->lot, &pool->listeners);
+    }
+}
+
 /* Ends a job that has a record: counts it, delivers it. Exactly once for each. */
 static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
                                  wpool_state state) {
     void (*on_done)(void *, const wpool_result *) = job->on_done;
     bool is_owned_by_caller = job->id == 0, was_removed = account == &pool->watch.removed;
+    wpool_group *group = job->group;
     wpool_result result;
     void *arg = job->arg;
     job->finished_ns = WPOOL_CLOCK();
+    if (group) wpool__group_leave(group, job, state);
+    if (job->timer.due) wpool__keeper_set(pool, &job->timer, WPOOL__NEVER);
     wpool__job_describe(job, state, &result);
     wpool__account_deliver(account, true);
     /* first of all it is no longer queued: on_done may submit */
@@ -2955,12 +3644,13 @@ static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job
     } else if (on_done) {
         on_done(arg, &result);
     }
+    if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
     wpool__worker_tell_drivers(pool);
 }
 
 static wpool__account *wpool__worker_account(const wpool_job *self) {
-    return self->worker ? self->worker->account : &self->pool->watch.accounts[0];
+    return self->worker ? self->worker->account : wpool__watch_account(&self->pool->watch, 0);
 }
 
 /* The job is to run where self does. */
@@ -2996,9 +3686,14 @@ static int wpool__worker_run_record(void *arg, wpool_job *self) {
     wpool_job *job = (wpool_job *)arg;
     wpool__worker_assign(self, job);
     job->started_ns = WPOOL_CLOCK();
-    /* [C2] after it is seen to run: who stops the pool hot looks for such jobs afterwards */
-    if (job->id && wpool__load_seq_cst(&self->pool->control) & WPOOL__HOT)
-        wpool__job_tell(job, WPOOL__JOB_TOLD);
+    if (!job->id && job->told == &job->state) {
+        wpool__listeners_enter(&self->pool->lot, &self->pool->listeners, job, NULL, NULL);
+    } else if (!job->id) {
+        job->told = self->told;
+    }
+    /* [C2] after it is seen to run: who stops the pool or the worker hot looks for such jobs
+       afterwards */
+    if (wpool__load_seq_cst(self->told) & WPOOL__JOB_TOLD) wpool__job_tell(job, WPOOL__JOB_TOLD);
     wpool__account *account = wpool__worker_account(self);
     wpool_id outer = wpool__account_name(account, job->id);
     job->error = wpool__worker_call(job);
@@ -3037,12 +3732,30 @@ WPOOL_API int wpool__fork_run(void *arg, wpool_job *self) {
 /* Ends a job that has become running, but will not run. */
 static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_job *job) {
     job->data = NULL;
-    job->error = WPOOL_CANCELLED;
+    job->error = wpool__job_is_late(job) ? WPOOL_TIMEOUT : WPOOL_CANCELLED;
     job->attempts = 0;
     job->ran_by = WPOOL_INLINE;
     /* relaxed: for its on_done, where a wait for it is one for itself */
     wpool__store_relaxed(&job->thread, &wpool__contexts);
     wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
+}
+
+/* Cancels the job of a pinned record, which it lets go of. */
+static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
+    wpool_job *job = &record->job;
+    bool is_hot = mode == WPOOL_HOT;
+    if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
+        wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+        wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
+        wpool__worker_end_unrun(pool, &pool->watch.removed, job);
+        wpool__contexts = context.outer;
+        wpool__worker_settle(pool);
+        return WPOOL_OK; /* the reference is the call's now */
+    }
+    bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, 0);
+    if (is_running && is_hot) wpool__listeners_call(&pool->lot, &pool->listeners);
+    wpool__table_drop(&pool->table, record);
+    return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
 }
 
 /* The call of a cancelled job has been taken out of the queue: it held a reference, and a place. */
@@ -3089,15 +3802,19 @@ static void wpool__frame_run(wpool__frame *frame) {
         wpool__frame_run_forked(frame);
         return;
     }
-    if (wpool__worker_control(pool) & WPOOL__STOPPED) {
+    bool has_record = call.fn == wpool__worker_run_record;
+    wpool_job *job = (wpool_job *)call.arg;
+    bool is_to_run = (wpool__worker_control(pool) & WPOOL__STOPPED) == 0;
+    if (is_to_run && has_record) is_to_run = wpool__job_set_running(job, 0);
+    if (!is_to_run) {
         frame->call.fn = NULL;
         wpool__worker_discard(pool, frame->account, call);
         return;
     }
-    bool has_record = call.fn == wpool__worker_run_record;
-    if (has_record && !wpool__job_set_running((wpool_job *)call.arg, 0)) {
+    if (has_record && wpool__job_is_late(job)) {
         frame->call.fn = NULL;
-        wpool__worker_bury(pool, (wpool_job *)call.arg);
+        wpool__job_end(job);
+        wpool__worker_end_unrun(pool, frame->account, job);
         return;
     }
     wpool__account_begin(frame->account);
@@ -3129,11 +3846,6 @@ static void wpool__frame_abandon(void *arg) {
     frame->call.fn = NULL;
 }
 
-/* Is it no worker, but a thread that takes part in a loop? */
-static bool wpool__worker_is_guest(const wpool_worker *worker) {
-    return worker->index >= worker->pool->worker_count;
-}
-
 static void wpool__worker_leave_nested(void *arg) {
     wpool__frame *frame = (wpool__frame *)arg;
     wpool__frame_abandon(frame);
@@ -3155,7 +3867,7 @@ static void wpool__worker_nest(wpool_worker *worker, wpool__call call) {
     WPOOL_CLEANUP_PUSH(wpool__worker_leave_nested, &frame);
     wpool__frame_run_nested(&frame);
     WPOOL_CLEANUP_POP(0);
-    if (wpool__worker_is_guest(worker)) wpool__worker_settle(worker->pool); /* it never rests */
+    if (worker->is_guest) wpool__worker_settle(worker->pool); /* it never rests */
 }
 
 /* In place of a deque, for who has none: nobody could have what it forks. */
@@ -3190,11 +3902,19 @@ static void wpool__guest_run(wpool *pool, wpool__call call) {
     wpool__guest guest = {.context = {pool, NULL, wpool__contexts, 0, NULL},
                           .self = {.pool = pool, .told = &pool->control, .ran_by = WPOOL_INLINE}};
     guest.self.forks = wpool__alone_forks(&guest.alone);
-    guest.frame = (wpool__frame){&guest.self, &pool->watch.accounts[0], call, false, NULL};
+    wpool__account *account = wpool__watch_account(&pool->watch, 0);
+    guest.frame = (wpool__frame){&guest.self, account, call, false, NULL};
     wpool__contexts = &guest.context;
     WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
     wpool__frame_run(&guest.frame);
     WPOOL_CLEANUP_POP(1);
+}
+
+/* How many calls a worker may take from the queue at once. */
+static uint64_t wpool__worker_batch(wpool *pool) {
+    bool is_exact =
+        wpool__pool_is_unbuffered(pool) || wpool__pool_policy(pool) == WPOOL_DROP_OLDEST;
+    return is_exact ? 1 : WPOOL_BATCH;
 }
 
 /* Takes a fair share of the queue: the first to be run, the rest for its own deque, in reverse, so
@@ -3204,8 +3924,8 @@ static bool wpool__worker_fetch(wpool_worker *worker, wpool__call *call) {
     wpool__call calls[WPOOL_BATCH], rest[WPOOL_BATCH];
     uint64_t length = wpool__queue_length(&pool->queue);
     if (length == 0) return false;
-    uint64_t share = length / pool->worker_count + 1;
-    if (share > pool->batch) share = pool->batch;
+    uint64_t share = length / wpool__crew_serving(pool) + 1, most = wpool__worker_batch(pool);
+    if (share > most) share = most;
     if (wpool__deque_length(&worker->deque) != 0) share = 1;
     size_t n = wpool__queue_take(&pool->queue, calls, (size_t)share);
     if (n == 0) {
@@ -3224,18 +3944,42 @@ static bool wpool__worker_fetch(wpool_worker *worker, wpool__call *call) {
 
 static bool wpool__worker_steal(wpool_worker *worker, wpool__call *call) {
     wpool *pool = worker->pool;
-    unsigned n = pool->deque_count;
+    uint32_t n = wpool__crew_count(pool);
     worker->random ^= worker->random << 13; /* xorshift (Marsaglia, 2003) */
     worker->random ^= worker->random >> 17;
     worker->random ^= worker->random << 5;
-    for (unsigned i = 0, victim = worker->random % n; i < n; i++, victim = (victim + 1) % n)
-        if (victim != worker->index && wpool__deque_steal(&pool->workers[victim].deque, call, NULL))
-            return true;
+    for (uint32_t i = 0, at = worker->random % n; i < n; i++, at = (at + 1) % n) {
+        wpool_worker *victim = wpool__crew_at(pool, at);
+        if (victim != worker && wpool__deque_steal(&victim->deque, call, NULL)) return true;
+    }
     return false;
 }
 
+/* Takes a call that a worker held who has left, or is about to. */
+static bool wpool__worker_find_leftover(wpool *pool, wpool__call *call) {
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *victim = wpool__crew_at(pool, i);
+        if (wpool__account_presence(victim->account) != WPOOL__SERVES &&
+            wpool__deque_steal(&victim->deque, call, NULL))
+            return true;
+    }
+    return false;
+}
+
+/* The same, first of all: nobody would come by while there is other work. */
+static bool wpool__worker_take_leftover(wpool *pool, wpool__call *call) {
+    if (wpool__worker_find_leftover(pool, call)) return true;
+    /* [K2] before the next look; who leaves one behind says so afterwards */
+    wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__LEFTOVERS);
+    if (!wpool__worker_find_leftover(pool, call)) return false;
+    wpool__or_seq_cst(&pool->control, WPOOL__LEFTOVERS); /* [K2] */
+    return true;
+}
+
 /* Takes the next call from wherever there is one. */
-static bool wpool__worker_take(wpool_worker *worker, wpool__call *call) {
+static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__call *call) {
+    if (has_leftovers && wpool__worker_take_leftover(worker->pool, call)) return true;
     bool is_queues_turn = worker->popped >= WPOOL_FAIR_TICKS;
     worker->popped = is_queues_turn ? 0 : worker->popped + 1;
     if (!is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
@@ -3244,16 +3988,15 @@ static bool wpool__worker_take(wpool_worker *worker, wpool__call *call) {
     return wpool__worker_steal(worker, call);
 }
 
-static bool wpool__worker_is_paused(wpool_worker *worker) {
-    return wpool__control_is_paused(wpool__worker_control(worker->pool));
-}
-
 /* The next call to run. False: none to be had, or paused. A pause may come between the look and the
    taking, and the call may have been submitted after it. Who takes a call has seen what came before
    its submit, so a second look tells, and the call goes back, unless a job that runs forked it. */
 static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
-    if (wpool__worker_is_paused(worker) || !wpool__worker_take(worker, call)) return false;
-    if (!wpool__worker_is_paused(worker) || wpool__worker_is_forked(*call)) return true;
+    uint32_t control = wpool__worker_control(worker->pool);
+    if (wpool__control_is_paused(control)) return false;
+    if (!wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call)) return false;
+    control = wpool__worker_control(worker->pool);
+    if (!wpool__control_is_paused(control) || wpool__worker_is_forked(*call)) return true;
     if (!wpool__deque_reserve(&worker->deque, 1)) return true;
     wpool__deque_push(&worker->deque, call, 1);
     call->fn = NULL; /* it is in the caller's hands no more */
@@ -3265,8 +4008,9 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
    before is seen. */
 static void wpool__worker_ask_forks(wpool *pool) {
     bool is_any = false;
-    for (unsigned i = 0; i < pool->deque_count; i++) {
-        WPOOL_ATOMIC(int64_t) *limit = &pool->workers[i].deque.forks.limit;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = 0; i < count; i++) {
+        WPOOL_ATOMIC(int64_t) *limit = &wpool__crew_at(pool, i)->deque.forks.limit;
         /* [D6] whoever raises it afterwards looks at who sleeps */
         if (wpool__load_seq_cst(limit) == 0) continue;
         wpool__store_seq_cst(limit, 0); /* [D6] */
@@ -3285,6 +4029,12 @@ static void wpool__worker_end_search(wpool_worker *worker) {
     if (wpool__worker_sees_work(worker->pool)) wpool__idle_wake(idle);
 }
 
+/* Is it to end, now that it runs nothing? */
+static bool wpool__worker_is_leaving(wpool_worker *worker) {
+    /* [I1] also the last look before it sleeps */
+    return (wpool__load_seq_cst(&worker->orders) & WPOOL__LEAVE) != 0;
+}
+
 /* No work: sleeps. If the last sleep was short, work comes densely: then it first looks out for
    more, for a bounded while and as the only one; else that would only cost CPU and warmth
    elsewhere. */
@@ -3301,7 +4051,7 @@ static void wpool__worker_rest(wpool_worker *worker) {
     wpool__worker_settle(pool);
     if (wpool__pool_is_unbuffered(pool)) wpool__worker_free_room(pool, 1);
     /* [I1] the last look before sleeping, as for work */
-    if (wpool__load_seq_cst(&pool->control) & WPOOL__EXIT) {
+    if (wpool__load_seq_cst(&pool->control) & WPOOL__EXIT || wpool__worker_is_leaving(worker)) {
         wpool__idle_wake_all(&pool->idle);
     } else if (wpool__worker_sees_work(pool)) {
         wpool__idle_wake(&pool->idle);
@@ -3315,6 +4065,7 @@ static void wpool__worker_rest(wpool_worker *worker) {
 static bool wpool__worker_step(wpool_worker *worker, wpool__frame *frame) {
     /* read before the last look for work, so that none is left behind */
     bool is_to_exit = (wpool__worker_control(worker->pool) & WPOOL__EXIT) != 0;
+    if (wpool__worker_is_leaving(worker)) return false;
     if (wpool__worker_next(worker, &frame->call)) {
         if (worker->is_searching) wpool__worker_end_search(worker);
         wpool__frame_run(frame);
@@ -3336,12 +4087,59 @@ static void wpool__worker_end(wpool_worker *worker) {
     if (hooks->worker_exit) hooks->worker_exit(hooks->user, worker->index, worker->state);
 }
 
-#ifndef WPOOL_NO_THREADS
+#ifdef WPOOL_NO_THREADS
+static bool wpool__worker_start(wpool_worker *worker) {
+    (void)worker;
+    return false; /* never called: all pools are inline */
+}
+#else
 static void *wpool__worker_main(void *arg);
 
 static bool wpool__worker_start(wpool_worker *worker) {
     return wpool__thread_start(&worker->thread, wpool__worker_main, worker,
                                worker->pool->config.stack_size);
+}
+
+/* The worker leaves: what it holds, and what it was woken for, is for the others. */
+static void wpool__worker_retire(wpool_worker *worker) {
+    wpool *pool = worker->pool;
+    wpool__deque_open_all(&worker->deque);
+    if (wpool__deque_length(&worker->deque) != 0)
+        wpool__or_seq_cst(&pool->control, WPOOL__LEFTOVERS); /* [K2] it is there */
+    wpool__idle_leave(&pool->idle, worker->is_searching);
+    worker->is_searching = false;
+    wpool__worker_settle(pool);
+    wpool__worker_ask_forks(pool);
+    if (wpool__worker_sees_work(pool)) wpool__idle_wake(&pool->idle);
+}
+
+/* The last of it: its place is free, and the next one to leave waits for the end of this thread. */
+static void wpool__worker_depart(wpool_worker *worker) {
+    wpool *pool = worker->pool;
+    wpool__crew *crew = &pool->crew;
+    wpool__lock_take(&pool->lot, &crew->lock);
+    /* relaxed, these: changed under the lock only */
+    bool is_joined = wpool__load_relaxed(&worker->account->presence) == WPOOL__ABSENT;
+    bool has_before = crew->has_gone && !is_joined;
+    wpool__thread before = crew->gone;
+    if (!is_joined) {
+        crew->gone = wpool__thread_self();
+        crew->has_gone = true;
+        wpool__store_relaxed(&worker->account->presence, WPOOL__ABSENT);
+        /* [E1] before the look for takers: they may be all that is left */
+        wpool__add_seq_cst(&crew->present, UINT32_MAX);
+    }
+    wpool__lock_release(&pool->lot, &crew->lock);
+    wpool__event_notify_all(&pool->lot, &pool->results.event);
+    if (has_before) wpool__thread_join(before);
+}
+
+static void wpool__worker_go(wpool_worker *worker) {
+    bool is_leaving = wpool__worker_is_leaving(worker);
+    if (is_leaving) wpool__worker_retire(worker);
+    wpool__worker_end(worker);
+    wpool__contexts = NULL;
+    if (is_leaving) wpool__worker_depart(worker);
 }
 
 /* A job has left the worker's thread by pthread_exit. Another thread takes over as soon as this one
@@ -3353,6 +4151,11 @@ static void wpool__worker_lose(void *arg) {
     wpool_worker *worker = frame->self->worker;
     if (frame->is_lost) return; /* it went on from here and has left again: the same frame */
     frame->is_lost = true;
+    if (wpool__worker_is_leaving(worker)) {
+        wpool__frame_abandon(frame);
+        wpool__worker_go(worker);
+        return;
+    }
     worker->lost = wpool__thread_self();
     worker->has_lost = true;
     bool is_replaced = wpool__worker_start(worker);
@@ -3380,16 +4183,18 @@ static void *wpool__worker_main(void *arg) {
     if (worker->has_lost) wpool__thread_join(worker->lost);
     worker->has_lost = worker->has_left_nested = false;
     wpool__contexts = &context;
+    wpool__store_relaxed(&worker->address, &wpool__contexts); /* relaxed: only its value */
     wpool__account_name(worker->account, 0);
-    wpool__thread_name(pool->name, worker->index);
+    char number[8];
+    snprintf(number, sizeof number, "%u", worker->index % (WPOOL_MAX_WORKERS + 1));
+    wpool__thread_name(pool->name, number);
     if (pool->config.pin_workers) wpool__thread_pin(worker->index);
     WPOOL_CLEANUP_PUSH(wpool__worker_lose, &frame);
     wpool__worker_begin(worker);
     while (wpool__worker_step(worker, &frame)) {
     }
     WPOOL_CLEANUP_POP(0);
-    wpool__worker_end(worker);
-    wpool__contexts = NULL;
+    wpool__worker_go(worker);
     return NULL;
 }
 #endif
@@ -3403,7 +4208,7 @@ static wpool_worker *wpool__visit_enter(wpool *pool) {
         if (used >> i & 1) {
             i++;
         } else if (wpool__cas_acq_rel(&pool->guests, &used, used | UINT32_C(1) << i)) { /* [G1] */
-            return &pool->workers[pool->worker_count + i];
+            return wpool__crew_at(pool, i);
         }
     }
     return NULL;
@@ -3412,7 +4217,7 @@ static wpool_worker *wpool__visit_enter(wpool *pool) {
 static void wpool__visit_leave(const wpool_worker *guest) {
     wpool *pool = guest->pool;
     /* [G1] hands the deque over to the next guest */
-    wpool__and_acq_rel(&pool->guests, ~(UINT32_C(1) << (guest->index - pool->worker_count)));
+    wpool__and_acq_rel(&pool->guests, ~(UINT32_C(1) << guest->index));
 }
 
 /* The calling thread as a worker of the pool: the one that it is, or else a guest. */
@@ -3426,8 +4231,10 @@ typedef struct wpool__visit {
 static void wpool__visit_begin(wpool__visit *visit, wpool *pool) {
     bool is_inside;
     const wpool__context *context = wpool__context_of(pool);
-    visit->told = context && context->told ? context->told : &pool->control;
     visit->worker = wpool__worker_here(pool, &is_inside);
+    visit->told = context && context->told ? context->told
+                  : visit->worker          ? visit->worker->self.told
+                                           : &pool->control;
     visit->is_guest = !visit->worker;
     if (!visit->is_guest) return;
     visit->worker = wpool__visit_enter(pool);
@@ -3494,9 +4301,11 @@ static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool i
     wpool__deque_open_all(&worker->deque);
     if (!is_met) is_met = wpool__worker_dig_deque(worker, &worker->deque, job, call);
     if (!is_met && !is_forked) is_met = wpool__worker_dig_queue(worker, job, call);
-    for (unsigned i = 0; i < pool->deque_count && !is_met; i++)
-        if (i != worker->index)
-            is_met = wpool__worker_dig_deque(worker, &pool->workers[i].deque, job, call);
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = 0; i < count && !is_met; i++) {
+        wpool_worker *other = wpool__crew_at(pool, i);
+        if (other != worker) is_met = wpool__worker_dig_deque(worker, &other->deque, job, call);
+    }
     wpool__idle_wake(&pool->idle); /* for what was put aside */
     return is_met;
 }
@@ -3511,9 +4320,10 @@ static wpool_status wpool__worker_wait(wpool_worker *worker, wpool_job *job, int
         wpool_status status = wpool__job_wait_status(job, state, &wpool__contexts);
         if (status != WPOOL_EMPTY) return status;
         if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        if (pool->config.help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) {
+        wpool_help help = wpool__pool_help(pool);
+        if (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) {
             wpool__worker_nest(worker, call);
-        } else if (pool->config.help != WPOOL_HELP_NONE && state == WPOOL_STATE_WAITING) {
+        } else if (help != WPOOL_HELP_NONE && state == WPOOL_STATE_WAITING) {
             if (wpool__worker_dig(worker, job, false, &call)) {
                 wpool__worker_nest(worker, call);
             } else {
@@ -3533,9 +4343,65 @@ static wpool_status wpool__worker_wait(wpool_worker *worker, wpool_job *job, int
    Closed is the gates' top bit, so it excludes every later claim; paused, stopped, hot and exit are
    bits of control. Each is set once but paused, so calls in any order and number are harmless. */
 
+/* -- the keeper: does what is due -- */
+
+/* Does one thing that is due. False: nothing is before *until. */
+static bool wpool__keeper_turn(wpool *pool, int64_t *until) {
+    wpool__timers *timers = &pool->keeper.timers;
+    wpool__lock_take(&pool->lot, &timers->lock);
+    wpool__timer *timer = wpool__timers_due(timers, timers->top ? WPOOL_CLOCK() : 0);
+    *until = timers->until;
+    if (timer) {
+        timer->due(pool, timer); /* lets go of the lock */
+    } else {
+        wpool__lock_release(&pool->lot, &timers->lock);
+    }
+    return timer != NULL;
+}
+
+#ifndef WPOOL_NO_THREADS
+static void *wpool__keeper_main(void *arg) {
+    wpool *pool = (wpool *)arg;
+    wpool__event *changed = &pool->keeper.timers.changed;
+    wpool__thread_name(pool->name, "time");
+    for (;;) {
+        int64_t until;
+        uint32_t epoch = wpool__event_announce(changed);
+        while (wpool__keeper_turn(pool, &until)) {
+        }
+        /* [E1] after it announced itself */
+        if (wpool__load_seq_cst(&pool->control) & WPOOL__EXIT) return NULL;
+        wpool__event_sleep(&pool->lot, changed, epoch, until);
+    }
+}
+
+static void wpool__keeper_end(wpool *pool) {
+    wpool__event_notify_all(&pool->lot, &pool->keeper.timers.changed);
+    if (pool->keeper.is_started) wpool__thread_join(pool->keeper.thread);
+}
+#endif
+
+/* From now on somebody keeps the time. False: the system has no thread. */
+static bool wpool__keeper_start(wpool *pool) {
+#ifdef WPOOL_NO_THREADS
+    (void)pool;
+    return true;
+#else
+    wpool__keeper *keeper = &pool->keeper;
+    if (pool->is_inline) return true;
+    wpool__lock_take(&pool->lot, &keeper->timers.lock);
+    if (!keeper->is_started)
+        keeper->is_started =
+            wpool__thread_start(&keeper->thread, wpool__keeper_main, pool, pool->config.stack_size);
+    bool is_started = keeper->is_started;
+    wpool__lock_release(&pool->lot, &keeper->timers.lock);
+    return is_started;
+#endif
+}
+
 /* Inline: runs one job as the worker, if there is one and nobody else is the worker now. */
 static bool wpool__pool_drive(wpool *pool) {
-    wpool_worker *worker = &pool->workers[0];
+    wpool_worker *worker = wpool__crew_at(pool, WPOOL_GUESTS);
     bool has_run = false;
     if (!wpool__lock_try(&pool->driver)) return false;
     wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0, NULL},
@@ -3554,9 +4420,12 @@ static bool wpool__pool_drive(wpool *pool) {
 static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(void *), void *ctx,
                               int64_t deadline) {
     if (pool->is_inline) event = &pool->drive;
+    int64_t until = WPOOL__NEVER;
     for (bool has_driven = false;;) {
         if (holds(ctx)) return true;
         if (has_driven && wpool__is_past(deadline)) return false;
+        while (pool->is_inline && wpool__keeper_turn(pool, &until)) {
+        }
         has_driven = pool->is_inline && wpool__pool_drive(pool);
         if (has_driven) continue;
         if (wpool__is_past(deadline)) return false;
@@ -3569,7 +4438,7 @@ static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(vo
 #ifdef WPOOL_NO_THREADS
         return false;
 #endif
-        wpool__event_sleep(&pool->lot, event, epoch, deadline);
+        wpool__event_sleep(&pool->lot, event, epoch, until < deadline ? until : deadline);
     }
 }
 
@@ -3595,48 +4464,66 @@ static wpool__call wpool__batch_at(const wpool__batch *batch, size_t i) {
 /* The first ticket that may not be claimed: capacity more than what has left the queue; unbuffered,
    each worker without a job is a place. What has left is read first, so that the bound errs to the
    safe side: direct jobs that begin meanwhile are in direct. */
-static uint64_t wpool__pool_until(wpool *pool) {
+static uint64_t wpool__pool_until(wpool *pool, size_t capacity) {
     bool has_places = false;
-    if (wpool__pool_is_unbuffered(pool) && !pool->is_inline) {
+    if (capacity == 0 && !pool->is_inline) {
         (void)wpool__idle_word(&pool->idle); /* [W3] what those ended who notified before a wait */
         /* [I1] a submitter's look after it announced itself; resuming writes it, then wakes */
         has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
     }
-    uint64_t until = wpool__watch_left(&pool->watch, has_places) + pool->capacity;
+    uint64_t until = wpool__watch_left(&pool->watch, has_places) + capacity;
     uint64_t direct = wpool__gate_count(&pool->watch.direct);
     return until > direct ? until - direct : 0;
 }
 
 /* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
 static size_t wpool__pool_claim(wpool *pool, size_t want, uint64_t *first, bool *is_closed) {
-    /* [R2] who computed it saw the slots free */
-    uint64_t until = wpool__load_acquire(&pool->room_until);
+    /* [R2] who computed it saw the slots free, and the capacity as it is since its last change */
+    uint64_t seen = wpool__load_acquire(&pool->room_until), until = seen & WPOOL__GATE_COUNT;
     size_t n = wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
     if (n != 0 || *is_closed) return n;
-    until = wpool__pool_until(pool);
-    if (!wpool__pool_is_unbuffered(pool)) wpool__store_release(&pool->room_until, until); /* [R2] */
+    size_t capacity = wpool__pool_capacity(pool);
+    until = wpool__pool_until(pool, capacity);
+    /* [R2] unless somebody else did, or the capacity was changed: then it is of no use */
+    if (capacity != 0)
+        wpool__cas_release(&pool->room_until, &seen, (seen & ~WPOOL__GATE_COUNT) | until);
     return wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
 }
 
 /* A submitter's look: may it go on, to claim or to be refused? */
 static bool wpool__pool_has_room(void *ctx) {
     wpool *pool = (wpool *)ctx;
+    size_t capacity = wpool__pool_capacity(pool);
+    if (pool->is_inline && capacity == 0) return true; /* since lately: it runs the job itself */
     return wpool__gate_is_closed(&pool->queue.tail) ||
-           wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool);
+           wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool, capacity);
+}
+
+/* A call has been accepted, and is about to be there for others. */
+static void wpool__pool_admit(wpool *pool, wpool__call call) {
+    wpool_job *job = (wpool_job *)call.arg;
+    if (call.fn != wpool__worker_run_record) return;
+    if (job->group) {
+        wpool__group_admit(job->group, &pool->lot, job);
+    } else {
+        wpool__job_admit(&pool->lot, job);
+    }
 }
 
 /* Accepts a call past the queue, to be run by the caller or put onto its deque. */
-static wpool_status wpool__pool_accept_direct(wpool *pool) {
+static wpool_status wpool__pool_accept_direct(wpool *pool, wpool__call call) {
     uint64_t first;
     bool is_closed;
-    bool ok = wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed) == 1;
-    return ok ? WPOOL_OK : WPOOL_CLOSED;
+    if (!wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed))
+        return WPOOL_CLOSED;
+    wpool__pool_admit(pool, call);
+    return WPOOL_OK;
 }
 
 static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpool__call call) {
-    if (wpool__account_is_deep(worker ? worker->account : &pool->watch.accounts[0]))
-        return WPOOL_FULL;
-    wpool_status status = wpool__pool_accept_direct(pool);
+    wpool__account *account = worker ? worker->account : wpool__watch_account(&pool->watch, 0);
+    if (wpool__account_is_deep(account)) return WPOOL_FULL;
+    wpool_status status = wpool__pool_accept_direct(pool, call);
     if (status != WPOOL_OK) return status;
     if (worker) {
         wpool__worker_nest(worker, call);
@@ -3649,7 +4536,7 @@ static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpoo
 /* A worker is never blocked by its own full pool. */
 static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpool__call call) {
     if (!wpool__deque_reserve(&worker->deque, 1)) return WPOOL_NO_MEMORY;
-    wpool_status status = wpool__pool_accept_direct(pool);
+    wpool_status status = wpool__pool_accept_direct(pool, call);
     if (status != WPOOL_OK) return status;
     wpool__deque_push(&worker->deque, &call, 1);
     wpool__idle_wake(&pool->idle);
@@ -3659,8 +4546,11 @@ static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpoo
 /* Any queued call, the oldest if none is in a deque. */
 static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
     if (wpool__queue_take(&pool->queue, call, 1)) return true;
-    for (unsigned i = 0; i < pool->deque_count; i++)
-        if (wpool__deque_steal(&pool->workers[i].deque, call, wpool__worker_is_queued)) return true;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = 0; i < count; i++) {
+        wpool__deque *deque = &wpool__crew_at(pool, i)->deque;
+        if (wpool__deque_steal(deque, call, wpool__worker_is_queued)) return true;
+    }
     wpool__visit visit; /* it may lie under forked ones */
     wpool__visit_begin(&visit, pool);
     bool is_met = visit.worker && wpool__worker_dig(visit.worker, NULL, false, call);
@@ -3672,26 +4562,8 @@ static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
 static void wpool__pool_discard(wpool *pool, wpool__call call) {
     wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
     wpool__contexts = &context;
-    wpool__worker_discard(pool, &pool->watch.accounts[0], call);
+    wpool__worker_discard(pool, wpool__watch_account(&pool->watch, 0), call);
     wpool__contexts = context.outer;
-}
-
-/* Cancels the job of a pinned record, which it lets go of. */
-static wpool_status wpool__pool_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
-    wpool_job *job = &record->job;
-    bool is_hot = mode == WPOOL_HOT;
-    if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
-        wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
-        wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
-        wpool__worker_end_unrun(pool, &pool->watch.removed, job);
-        wpool__contexts = context.outer;
-        wpool__worker_settle(pool);
-        return WPOOL_OK; /* the reference is the call's now */
-    }
-    bool is_running = wpool__job_tell(job, is_hot ? WPOOL__JOB_TOLD : 0);
-    if (is_running && is_hot) wpool__listeners_call(&pool->lot, &pool->listeners);
-    wpool__table_drop(&pool->table, record);
-    return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
 }
 
 static void wpool__pool_drop_oldest(wpool *pool) {
@@ -3745,14 +4617,15 @@ static void wpool__pool_announce(wpool *pool) {
 
 typedef struct wpool__ticket {
     wpool *pool;
-    uint64_t number;
+    uint64_t number; /* as it was claimed */
 } wpool__ticket;
 
 static bool wpool__pool_is_taken(void *ctx) {
     const wpool__ticket *ticket = (const wpool__ticket *)ctx;
     (void)wpool__watch_left(&ticket->pool->watch,
                             0); /* [R1] the taker wrote it after head, then looked */
-    return wpool__load_acquire(&ticket->pool->queue.head) > ticket->number; /* [Q2] */
+    uint64_t number = ticket->number & WPOOL__GATE_COUNT;
+    return wpool__load_acquire(&ticket->pool->queue.head) > number; /* [Q2] */
 }
 
 /* Unbuffered: blocks until the call with this ticket has been taken; not a worker, nor inline. */
@@ -3773,8 +4646,11 @@ static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_w
         bool is_closed;
         size_t n = wpool__pool_claim(pool, batch->count - done, &first, &is_closed);
         if (n != 0) {
-            for (size_t i = 0; i < n; i++)
-                wpool__queue_put(&pool->queue, first + i, wpool__batch_at(batch, done + i));
+            for (size_t i = 0; i < n; i++) {
+                wpool__call call = wpool__batch_at(batch, done + i);
+                wpool__pool_admit(pool, call);
+                wpool__queue_put(&pool->queue, first + i, call);
+            }
             wpool__pool_announce(pool);
             done += n;
             if (wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
@@ -3805,13 +4681,64 @@ static wpool_status wpool__pool_accept_one(wpool *pool, wpool__call call, wpool_
 
 /* Fills in a job to be submitted, but for its state. */
 static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options *options) {
+    const wpool_options none = {0};
+    if (!options) options = &none;
     if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
-    job->told = job->id ? &job->state : &pool->control;
-    job->name = options ? options->name : NULL;
-    job->on_done = options ? options->on_done : NULL;
+    job->name = options->name;
+    job->on_done = options->on_done;
+    job->group = options->group;
     job->is_listed = false;
     wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
     job->accepted_ns = WPOOL_CLOCK();
+    job->deadline = 0;
+    if (options->deadline > 0 && options->deadline < WPOOL__NEVER - job->accepted_ns)
+        job->deadline = job->accepted_ns + options->deadline;
+    bool has_own_word = job->id || job->group || job->deadline;
+    job->told = has_own_word ? &job->state : &pool->control;
+    job->timer.due = NULL;
+    job->timer.link = NULL;
+}
+
+/* Sets the job's timer, or takes it out. Under the lock of the group, if it has one. False: nobody
+   would keep the time. */
+static bool wpool__pool_arm(wpool_job *job) {
+    wpool *pool = job->pool;
+    int64_t deadline = wpool__job_deadline(job);
+    if (deadline == WPOOL__NEVER && !job->timer.due) return true;
+    if (!wpool__keeper_start(pool)) return false;
+    job->timer.due = wpool__keeper_expire;
+    wpool__keeper_set(pool, &job->timer, deadline);
+    return true;
+}
+
+/* A prepared job enters its group, and its time begins. Not WPOOL_OK: it has not entered. */
+static wpool_status wpool__pool_enter(wpool_job *job) {
+    wpool_group *group = job->group;
+    if (!group) return wpool__pool_arm(job) ? WPOOL_OK : WPOOL_NO_THREAD;
+    wpool_status status = WPOOL_OK;
+    wpool__lock *lock = wpool__group_lock(group);
+    if (wpool__group_is_told(group)) {
+        status = WPOOL_CANCELLED;
+    } else if (!wpool__pool_arm(job)) {
+        status = WPOOL_NO_THREAD;
+    } else {
+        wpool_job *next = job->group_next = group->members;
+        job->group_link = &group->members;
+        group->members = job;
+        if (next) next->group_link = &job->group_next;
+        wpool__group_tie(group, 1);
+    }
+    wpool__group_unlock(lock);
+    return status;
+}
+
+/* It was not accepted: as if it had never entered. */
+static void wpool__pool_withdraw(wpool_job *job) {
+    wpool_group *group = job->group;
+    job->error = 0;
+    if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
+    if (job->timer.due) wpool__keeper_set(job->pool, &job->timer, WPOOL__NEVER);
+    if (group) wpool__group_untie(group, 1);
 }
 
 /* A record for a job, owned if somebody is to have its result: who asked for the id, or the
@@ -3826,7 +4753,7 @@ static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
     record->has_asker = has_asker;
     record->is_listed = false;
     /* relaxed: the id is not known yet, and the queue hands the record over to its runner */
-    wpool__store_relaxed(&record->job.state, (uint32_t)WPOOL_STATE_WAITING);
+    wpool__store_relaxed(&record->job.state, (uint32_t)WPOOL_STATE_DELAYED);
     if (!has_asker && !pool->config.results) wpool__record_claim(record);
     return record;
 }
@@ -3839,18 +4766,28 @@ static void wpool__pool_unrecord(wpool *pool, wpool__record *record) {
     wpool__table_drop(&pool->table, record);
 }
 
+static bool wpool__options_want_record(const wpool_options *options) {
+    return options &&
+           (options->name || options->on_done || options->group || options->deadline > 0);
+}
+
 static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
                                        const wpool_options *options, wpool_when_full when_full,
                                        int64_t timeout, wpool_id *id) {
     wpool__call call = {fn, arg};
     wpool__record *record = NULL;
-    if (id || pool->config.results || (options && (options->name || options->on_done))) {
+    wpool_status status = WPOOL_OK;
+    if (id || pool->config.results || wpool__options_want_record(options)) {
         record = wpool__pool_record(pool, fn, arg, options, id != NULL);
         if (!record) return WPOOL_NO_MEMORY;
         if (id) *id = record->job.id; /* before it can run: the job may look at it */
         call = (wpool__call){wpool__worker_run_record, &record->job};
+        status = wpool__pool_enter(&record->job);
     }
-    wpool_status status = wpool__pool_accept_one(pool, call, when_full, timeout);
+    if (status == WPOOL_OK) {
+        status = wpool__pool_accept_one(pool, call, when_full, timeout);
+        if (status != WPOOL_OK && record) wpool__pool_withdraw(&record->job);
+    }
     if (status != WPOOL_OK && record) {
         if (id) *id = 0;
         wpool__pool_unrecord(pool, record);
@@ -3870,7 +4807,7 @@ static size_t wpool__pool_submit_records(wpool *pool, const wpool__batch *jobs, 
         calls[made] = (wpool__call){wpool__worker_run_record, &record->job};
     }
     wpool__batch batch = {calls, NULL, NULL, made};
-    done = wpool__pool_accept(pool, &batch, pool->config.when_full, WPOOL__NEVER, why);
+    done = wpool__pool_accept(pool, &batch, wpool__pool_policy(pool), WPOOL__NEVER, why);
     if (made == 0) *why = WPOOL_NO_MEMORY;
     for (size_t i = done; i < made; i++)
         wpool__pool_unrecord(pool, (wpool__record *)calls[i].arg);
@@ -3911,6 +4848,124 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
     return waiting.status;
 }
 
+/* -- waiting for a group -- */
+
+/* A look at a group. */
+typedef struct wpool__group_view {
+    wpool_group *group;
+    const void *thread; /* NULL: the caller is no job */
+    wpool *pool;        /* of which the caller is a worker, or NULL */
+    bool is_over;       /* no job is unfinished */
+    bool is_own;        /* the caller is one of its jobs, or inside of one */
+    wpool_job *next;    /* one that the caller could run */
+    wpool *inline_pool; /* of a job that waits for somebody to drive it */
+    int first_error;
+} wpool__group_view;
+
+/* Under the lock. */
+static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
+    for (wpool_job *job = group->members; job; job = job->group_next) {
+        wpool_state state = wpool__job_state_of(job);
+        /* relaxed: it is this thread's only if this thread wrote it */
+        if (view->thread && state == WPOOL_STATE_RUNNING &&
+            wpool__load_relaxed(&job->thread) == view->thread)
+            view->is_own = true;
+        if (state == WPOOL_STATE_WAITING && job->pool == view->pool) view->next = job;
+        if (job->pool->is_inline) view->inline_pool = job->pool;
+    }
+    for (wpool_group *child = group->children; child; child = child->next)
+        wpool__group_look_at(child, view);
+}
+
+static void wpool__group_view_now(wpool__group_view *view) {
+    wpool__lock *lock = wpool__group_lock(view->group);
+    view->is_over = view->group->unfinished == 0;
+    view->first_error = view->group->first_error;
+    view->is_own = false;
+    view->next = NULL;
+    view->inline_pool = NULL;
+    if (!view->is_over) wpool__group_look_at(view->group, view);
+    wpool__group_unlock(lock);
+}
+
+/* Is it over, or nothing left to drive? */
+static bool wpool__group_has_no_inline(void *ctx) {
+    wpool__group_view *view = (wpool__group_view *)ctx;
+    wpool__group_view_now(view);
+    return view->is_over || !view->inline_pool;
+}
+
+/* Sleeps until the group is over, time is out, or (who helps) there may be something to run. False:
+   out of memory. */
+static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
+    wpool__lot lot = {0};
+    wpool__group_waiter waiter = {.lot = &lot, .is_helper = view->pool != NULL};
+    if (!wpool__lot_init(&lot)) return false;
+    wpool__lock *lock = wpool__group_lock(view->group);
+    wpool__group_waiter *next = waiter.next = view->group->waiters;
+    view->group->waiters = &waiter;
+    waiter.link = &view->group->waiters;
+    if (next) next->link = &waiter.next;
+    bool is_over = view->group->unfinished == 0;
+    wpool__group_unlock(lock);
+    if (!is_over && view->pool)
+        wpool__group_view_now(view); /* once more: who helps was announced */
+    /* relaxed: what it says is found out under the lock */
+    while (!is_over && !view->next && !wpool__load_relaxed(&waiter.woken) &&
+           !wpool__is_past(deadline))
+        WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
+    lock = wpool__group_lock(view->group);
+    if (waiter.link) {
+        *waiter.link = waiter.next;
+        if (waiter.next) waiter.next->link = waiter.link;
+    }
+    wpool__group_unlock(lock);
+    wpool__lot_free(&lot);
+    return true;
+}
+
+/* Runs something meanwhile, if the caller is a worker and may. */
+static bool wpool__group_help(wpool_worker *worker, wpool__group_view *view, unsigned *round) {
+    wpool__call call;
+    wpool_help help = worker ? wpool__pool_help(worker->pool) : WPOOL_HELP_NONE;
+    if (help == WPOOL_HELP_NONE) return false;
+    if ((help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) ||
+        (view->next && wpool__worker_dig(worker, view->next, false, &call))) {
+        wpool__worker_nest(worker, call);
+        return true;
+    }
+    if (view->next) wpool__spin_on(round); /* it is in somebody's hands */
+    return view->next != NULL;
+}
+
+static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
+    wpool__context *context = wpool__contexts;
+    wpool_worker *worker = context ? context->worker : NULL;
+    unsigned round = 0;
+    view->thread = context ? &wpool__contexts : NULL;
+    if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
+    for (;;) {
+        wpool__group_view_now(view);
+        if (view->is_over) return WPOOL_OK;
+        if (view->is_own) return WPOOL_DEADLOCK;
+        if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+        if (deadline == 0) return WPOOL_TIMEOUT;
+        if (wpool__group_help(worker, view, &round)) {
+            if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        } else if (view->inline_pool && view->inline_pool != view->pool) {
+            if (!wpool__pool_await(view->inline_pool, &view->inline_pool->drive,
+                                   wpool__group_has_no_inline, view, deadline))
+                return wpool__pool_gave_up(deadline);
+        } else {
+            if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+#ifdef WPOOL_NO_THREADS
+            return WPOOL_DEADLOCK;
+#endif
+            if (!wpool__group_sleep(view, deadline)) return WPOOL_NO_MEMORY;
+        }
+    }
+}
+
 static bool wpool__pool_is_quiet(void *ctx) {
     wpool *pool = (wpool *)ctx;
     return wpool__worker_unfinished(pool) == 0;
@@ -3920,6 +4975,7 @@ typedef struct wpool__taking {
     wpool *pool;
     wpool_result *result;
     bool is_inside;
+    uint32_t present; /* workers, when it went to sleep */
     wpool_status status;
 } wpool__taking;
 
@@ -3962,6 +5018,24 @@ static bool wpool__pool_take_now(void *ctx) {
     return true;
 }
 
+/* The same for a worker, which is also to look at what it could run when there are others now. */
+static bool wpool__pool_take_or_run(void *ctx) {
+    wpool__taking *taking = (wpool__taking *)ctx;
+    if (wpool__pool_take_now(taking)) return true;
+    taking->status = WPOOL_EMPTY;
+    return wpool__crew_present(taking->pool) != taking->present;
+}
+
+/* Counts one more worker of so many that sleeps there. False: it would be the last one. */
+static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
+    uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
+    do {
+        if (asleep + 1 >= present) return false;
+        /* relaxed: whoever comes last sees the others, since it changes the same word */
+    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, asleep + 1));
+    return true;
+}
+
 /* A job takes a result: it runs others first, and never puts the last worker to sleep. */
 static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
                                             wpool__taking *taking, int64_t deadline) {
@@ -3969,18 +5043,20 @@ static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
     for (;;) {
         if (wpool__pool_take_now(taking)) return taking->status;
         if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        if (!worker || !wpool__worker_next(worker, &call)) break;
-        wpool__worker_nest(worker, call);
+        if (worker && wpool__worker_next(worker, &call)) {
+            wpool__worker_nest(worker, call);
+            continue;
+        }
+        taking->present = wpool__crew_present(pool);
+        bool is_last = worker && !wpool__pool_take_asleep(pool, taking->present);
+        bool is_there = is_last ? wpool__pool_take_now(taking)
+                                : wpool__pool_await(pool, &pool->results.event,
+                                                    wpool__pool_take_or_run, taking, deadline);
+        /* relaxed: only the count */
+        if (worker && !is_last) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX);
+        if (!is_there) return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
+        if (taking->status != WPOOL_EMPTY) return taking->status;
     }
-    /* relaxed: whoever comes last sees the others, since it changes the same word */
-    bool is_last =
-        worker && wpool__add_relaxed(&pool->watch.takers_asleep, 1) + 1 >= pool->worker_count;
-    bool is_there = is_last ? wpool__pool_take_now(taking)
-                            : wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now,
-                                                taking, deadline);
-    if (worker) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX); /* relaxed: as above */
-    if (is_there) return taking->status;
-    return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
 }
 
 /* Counts the job, and those below it on the stack that cannot go on before it returns, as jobs that
@@ -4028,7 +5104,7 @@ static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
 static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
     bool is_inside;
     wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    wpool__taking taking = {pool, result, is_inside, WPOOL_OK};
+    wpool__taking taking = {pool, result, is_inside, 0, WPOOL_OK};
     int64_t deadline = wpool__deadline(timeout);
     wpool_status status = WPOOL_TIMEOUT;
     if (is_inside) {
@@ -4059,6 +5135,213 @@ static int wpool__pool_descriptor(wpool *pool) {
     }
     wpool__lock_release(&pool->lot, &pool->results.lock);
     return is_there ? bell->ends[0] : -1;
+}
+
+/* -- who comes and goes -- */
+
+static uint32_t wpool__crew_order(wpool_worker *worker, uint32_t bits) {
+    /* [I1] before the caller wakes those who sleep; [C1] [C2] to what it runs or is about to run */
+    return wpool__or_seq_cst(&worker->orders, bits);
+}
+
+/* Tells every job in the pool that runs. The pool has been stopped hot. */
+static void wpool__crew_tell_all(wpool *pool) {
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++)
+        wpool__crew_order(wpool__crew_at(pool, i), WPOOL__JOB_TOLD);
+    wpool__table_tell(&pool->table, NULL);
+    wpool__listeners_tell(&pool->lot, &pool->listeners, NULL);
+    wpool__listeners_call(&pool->lot, &pool->listeners);
+}
+
+/* Tells every job that runs on a worker, or begins there. */
+static void wpool__crew_tell(wpool_worker *worker) {
+    wpool *pool = worker->pool;
+    wpool__crew_order(worker, WPOOL__JOB_TOLD);
+    /* relaxed: its jobs have been seen to run on that address */
+    const void *address = wpool__load_relaxed(&worker->address);
+    if (address) {
+        wpool__table_tell(&pool->table, address);
+        wpool__listeners_tell(&pool->lot, &pool->listeners, address);
+    }
+    wpool__listeners_call(&pool->lot, &pool->listeners);
+}
+
+/* One more worker, without a thread; index: as a worker, or as a guest. False: out of memory. Under
+   the lock. */
+static bool wpool__crew_add(wpool *pool) {
+    uint32_t i = wpool__crew_count(pool), index = i < WPOOL_GUESTS ? i : i - WPOOL_GUESTS;
+    wpool__watch *watch = &pool->watch;
+    bool is_guest = i < WPOOL_GUESTS;
+    if (!wpool__shelf_has(&pool->crew.workers, i)) return false;
+    if (!is_guest && !wpool__shelf_has(&pool->idle.sleepers, index)) return false;
+    if (!is_guest && !wpool__shelf_has(&watch->accounts, index + 1)) return false;
+    wpool_worker *worker = wpool__crew_at(pool, i);
+    if (!wpool__deque_init(&worker->deque, pool->allocator, pool->has_fence)) return false;
+    worker->pool = pool;
+    worker->account = wpool__watch_account(watch, is_guest ? 0 : index + 1);
+    worker->index = index;
+    worker->is_guest = is_guest;
+    worker->random = i + 1;
+    worker->self.pool = pool;
+    worker->self.told = is_guest || pool->is_inline ? &pool->control : &worker->orders;
+    worker->self.worker = worker;
+    worker->self.forks = &worker->deque.forks;
+    worker->self.ran_by = is_guest || pool->is_inline ? WPOOL_INLINE : index;
+    /* [K1] hands them over, these two; before the worker's first look at who waits */
+    if (!is_guest) wpool__store_seq_cst(&watch->count, index + 2);
+    wpool__store_seq_cst(&pool->crew.count, i + 1); /* [K1] */
+    return true;
+}
+
+/* Counts a worker in or out. Under the lock. */
+static void wpool__crew_count_in(wpool_worker *worker, wpool__presence presence) {
+    wpool__crew *crew = &worker->pool->crew;
+    wpool__account *account = worker->account;
+    /* relaxed, this one: changed under the lock only */
+    wpool__presence before = (wpool__presence)wpool__load_relaxed(&account->presence);
+    uint32_t serving = (presence == WPOOL__SERVES) - (uint32_t)(before == WPOOL__SERVES);
+    uint32_t present = (presence != WPOOL__ABSENT) - (uint32_t)(before != WPOOL__ABSENT);
+    /* [K1] before the worker's first look at who waits; [E1] the last one before takers are woken
+       */
+    wpool__store_seq_cst(&account->presence, presence);
+    wpool__add_relaxed(&crew->serving, serving); /* relaxed: a guess for who reads it */
+    wpool__add_seq_cst(&crew->present, present); /* [E1] before takers are woken */
+}
+
+/* Starts the thread of a worker that has none. False: the system has none. Under the lock. */
+static bool wpool__crew_start(wpool_worker *worker) {
+    wpool__store_relaxed(&worker->address, NULL); /* relaxed: for who tells it to end */
+    /* [C2] before the look whether the pool was stopped hot; who does that tells it afterwards */
+    wpool__store_seq_cst(&worker->orders, 0);
+    if (wpool__load_seq_cst(&worker->pool->control) & WPOOL__HOT) /* [C2] */
+        wpool__crew_order(worker, WPOOL__JOB_TOLD);
+    wpool__crew_count_in(worker, WPOOL__SERVES);
+    if (wpool__worker_start(worker)) return true;
+    wpool__crew_count_in(worker, WPOOL__ABSENT);
+    return false;
+}
+
+/* Lets one worker go. Under the lock. */
+static void wpool__crew_dismiss(wpool_worker *worker) {
+    wpool__crew_count_in(worker, WPOOL__LEAVES);
+    wpool__crew_order(worker, WPOOL__LEAVE);
+    wpool__or_seq_cst(&worker->pool->control, WPOOL__LEFTOVERS); /* [K2] what it holds now */
+}
+
+/* Lets n workers go, the highest first, those without a job before the others. Under the lock. */
+static void wpool__crew_shrink(wpool *pool, uint32_t n, wpool_mode mode) {
+    uint32_t count = wpool__crew_count(pool);
+    for (int with_busy = 0; with_busy < 2; with_busy++) {
+        for (uint32_t i = count; i > WPOOL_GUESTS && n > 0; i--) {
+            wpool_worker *worker = wpool__crew_at(pool, i - 1);
+            if (wpool__account_presence(worker->account) != WPOOL__SERVES) continue;
+            if (!with_busy && wpool__account_running(worker->account) != 0) continue;
+            wpool__crew_dismiss(worker);
+            if (mode == WPOOL_HOT) wpool__crew_tell(worker);
+            n--;
+        }
+    }
+    wpool__idle_wake_all(&pool->idle);
+}
+
+/* Starts n workers, in the first places that are free. WPOOL_NO_MEMORY, WPOOL_NO_THREAD: none.
+   Under the lock. */
+static wpool_status wpool__crew_grow(wpool *pool, uint32_t n) {
+    wpool_status status = WPOOL_OK;
+    uint32_t started = 0;
+    for (uint32_t i = WPOOL_GUESTS; started < n && status == WPOOL_OK; i++) {
+        if (i == wpool__crew_count(pool) && !wpool__crew_add(pool)) {
+            status = WPOOL_NO_MEMORY;
+        } else if (wpool__account_presence(wpool__crew_at(pool, i)->account) != WPOOL__ABSENT) {
+            continue;
+        } else if (wpool__crew_start(wpool__crew_at(pool, i))) {
+            started++;
+        } else {
+            status = WPOOL_NO_THREAD;
+        }
+    }
+    if (status != WPOOL_OK) wpool__crew_shrink(pool, started, WPOOL_GRACEFUL);
+    return status;
+}
+
+/* To a number of workers. Under the lock. */
+static wpool_status wpool__crew_resize(wpool *pool, uint32_t workers, wpool_mode mode) {
+    const wpool_config *config = &pool->config;
+    wpool_status status = WPOOL_OK;
+    uint32_t serving = wpool__crew_serving(pool), present = wpool__crew_present(pool);
+    uint32_t least = config->min_workers ? config->min_workers : 1;
+    uint32_t most = config->max_workers ? config->max_workers : WPOOL_MAX_WORKERS;
+    if (workers < least || workers > most) return WPOOL_INVALID;
+    if (workers > serving) {
+        if (present + (workers - serving) > most) return WPOOL_NO_THREAD;
+        size_t places = wpool__pool_is_unbuffered(pool) ? workers : 0;
+        if (!wpool__queue_grow(&pool->queue, places)) return WPOOL_NO_MEMORY;
+        status = wpool__crew_grow(pool, workers - serving);
+    } else {
+        wpool__crew_shrink(pool, serving - workers, mode);
+    }
+    if (status == WPOOL_OK) pool->config.workers = workers;
+    return status;
+}
+
+/* Lets one worker go; *was_running: its job. Under the lock. */
+static wpool_status wpool__crew_stop(wpool *pool, unsigned index, wpool_mode mode,
+                                     wpool_id *was_running) {
+    uint32_t serving = wpool__crew_serving(pool);
+    uint32_t least = pool->config.min_workers ? pool->config.min_workers : 1;
+    bool is_one = index < wpool__crew_count(pool) - WPOOL_GUESTS;
+    wpool_worker *worker = is_one ? wpool__crew_at(pool, index + WPOOL_GUESTS) : NULL;
+    wpool__presence presence = worker ? wpool__account_presence(worker->account) : WPOOL__ABSENT;
+    if (presence == WPOOL__ABSENT) return WPOOL_UNKNOWN;
+    if (presence == WPOOL__LEAVES) return WPOOL_ALREADY;
+    if (serving <= least) return WPOOL_INVALID;
+    wpool__crew_dismiss(worker);
+    wpool_worker_info info; /* no further job begins there */
+    wpool__watch_worker(&pool->watch, index, &info);
+    *was_running = info.job;
+    if (mode == WPOOL_HOT) wpool__crew_tell(worker);
+    pool->config.workers = serving - 1;
+    wpool__idle_wake_all(&pool->idle);
+    return WPOOL_OK;
+}
+
+#ifndef WPOOL_NO_THREADS
+/* Ends all threads: those that serve when there is nothing left to do. */
+static void wpool__crew_end(wpool *pool) {
+    wpool__crew *crew = &pool->crew;
+    uint32_t count = wpool__crew_count(pool);
+    wpool__idle_wake_all(&pool->idle);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        wpool__lock_take(&pool->lot, &crew->lock);
+        bool is_there = wpool__account_presence(worker->account) != WPOOL__ABSENT;
+        /* relaxed: under the lock only; it tells a worker that leaves that it is joined here */
+        wpool__store_relaxed(&worker->account->presence, WPOOL__ABSENT);
+        wpool__lock_release(&pool->lot, &crew->lock);
+        if (is_there) wpool__thread_join(worker->thread);
+    }
+    if (crew->has_gone) wpool__thread_join(crew->gone);
+}
+#endif
+
+/* To a number of workers (0: as many as there are), and delta more. */
+static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, wpool_mode mode) {
+    wpool_status status = WPOOL_INVALID;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    int64_t target = (int64_t)(workers ? workers : wpool__crew_serving(pool)) + delta;
+    if (target >= 1 && target <= WPOOL_MAX_WORKERS)
+        status = wpool__crew_resize(pool, (uint32_t)target, mode);
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return status;
+}
+
+static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_mode mode,
+                                            wpool_id *was_running) {
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    wpool_status status = wpool__crew_stop(pool, index, mode, was_running);
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return status;
 }
 
 /* -- life -- */
@@ -4092,10 +5375,7 @@ static bool wpool__pool_stop(wpool *pool, wpool_mode mode) {
     unsigned round = 0;
     wpool__pool_close(pool);
     bool is_news = wpool__pool_set(pool, WPOOL__STOPPED | (mode == WPOOL_HOT ? WPOOL__HOT : 0u));
-    if (mode == WPOOL_HOT) {
-        wpool__table_tell(&pool->table);
-        wpool__listeners_call(&pool->lot, &pool->listeners);
-    }
+    if (mode == WPOOL_HOT) wpool__crew_tell_all(pool);
     for (;;) {
         if (wpool__pool_take_out(pool, &call)) {
             wpool__pool_discard(pool, call);
@@ -4110,78 +5390,207 @@ static bool wpool__pool_stop(wpool *pool, wpool_mode mode) {
     return is_news;
 }
 
-/* Ends the threads, of which `started` run, and frees everything; also a pool half made. */
-static void wpool__pool_free(wpool *pool, unsigned started) {
+/* -- upstream: the group that stops the pool when it is cancelled -- */
+
+static void wpool__upstream_stop(wpool *pool) { wpool__pool_stop(pool, WPOOL_HOT); }
+
+static void wpool__upstream_expire(wpool *pool, wpool__timer *timer) {
+    (void)timer;
+    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+    wpool__upstream_stop(pool);
+}
+
+/* Sets its timer by the deadlines of the group and those above. Under the lock. False: nobody would
+   keep the time. */
+static bool wpool__upstream_arm(wpool__upstream *upstream, wpool_group *group) {
+    const wpool_job like = {.group = group};
+    int64_t deadline = wpool__job_deadline(&like);
+    if (deadline != WPOOL__NEVER && !wpool__keeper_start(upstream->pool)) return false;
+    upstream->timer.due = wpool__upstream_expire;
+    wpool__keeper_set(upstream->pool, &upstream->timer, deadline);
+    return true;
+}
+
+static wpool_status wpool__upstream_enter(wpool *pool, wpool_group *group) {
+    wpool__upstream *upstream = &pool->upstream;
+    upstream->pool = pool;
+    upstream->stop = wpool__upstream_stop;
+    wpool__lock *lock = wpool__group_lock(group);
+    bool is_told = wpool__group_is_told(group);
+    bool is_armed = wpool__upstream_arm(upstream, group);
+    upstream->next = group->pools;
+    upstream->link = &group->pools;
+    group->pools = upstream;
+    if (upstream->next) upstream->next->link = &upstream->next;
+    wpool__group_tie(group, 0);
+    wpool__group_unlock(lock);
+    if (is_told) wpool__upstream_stop(pool);
+    return is_armed ? WPOOL_OK : WPOOL_NO_THREAD;
+}
+
+/* Sets the timers of all that is in the group and in those below. False: somewhere nobody keeps the
+   time. Under the lock. */
+static bool wpool__group_arm(wpool_group *group) {
+    bool ok = true;
+    for (wpool_job *job = group->members; job; job = job->group_next)
+        ok = wpool__pool_arm(job) && ok;
+    for (wpool__upstream *upstream = group->pools; upstream; upstream = upstream->next)
+        ok = wpool__upstream_arm(upstream, group) && ok;
+    for (wpool_group *child = group->children; child; child = child->next)
+        ok = wpool__group_arm(child) && ok;
+    return ok;
+}
+
+/* Waits for those who are about to stop the pool, or to cancel a job of it. */
+static void wpool__upstream_leave(wpool *pool) {
+    wpool__upstream *upstream = &pool->upstream;
+    unsigned round = 0;
+    if (upstream->link) {
+        wpool__lock *lock = wpool__group_lock(pool->config.group);
+        *upstream->link = upstream->next;
+        if (upstream->next) upstream->next->link = upstream->link;
+        wpool__group_unlock(lock);
+        wpool__group_untie(pool->config.group, 0);
+    }
+    while (wpool__load_acquire(&pool->visitors) != 0) /* [V1] */
+        wpool__spin_on(&round);
+}
+
+/* Ends the threads and frees everything; also of a pool half made. */
+static void wpool__pool_free(wpool *pool, bool is_whole) {
     wpool_allocator copy = pool->allocator_copy;
     const wpool_allocator *allocator = pool->allocator ? &copy : NULL;
+    uint32_t count = wpool__crew_count(pool);
+    wpool__upstream_leave(pool);
     wpool__pool_set(pool, WPOOL__EXIT);
-    if (!pool->is_inline && pool->idle.sleepers) wpool__idle_wake_all(&pool->idle);
 #ifndef WPOOL_NO_THREADS
-    for (unsigned i = 0; i < started && !pool->is_inline; i++)
-        wpool__thread_join(pool->workers[i].thread);
+    wpool__keeper_end(pool);
+    if (!pool->is_inline) wpool__crew_end(pool);
 #endif
-    if (pool->is_inline && started) wpool__worker_end(&pool->workers[0]);
+    if (pool->is_inline && is_whole) wpool__worker_end(wpool__crew_at(pool, WPOOL_GUESTS));
 #if WPOOL_DEBUG
-    WPOOL_ASSERT(!started ||
+    WPOOL_ASSERT(!is_whole ||
                  (wpool__queue_is_valid(&pool->queue) && !wpool__worker_sees_work(pool)));
-    WPOOL_ASSERT(!started || wpool__worker_unfinished(pool) == 0);
+    WPOOL_ASSERT(!is_whole || wpool__worker_unfinished(pool) == 0);
 #endif
-    for (unsigned i = 0; pool->workers && i < pool->deque_count; i++)
-        wpool__deque_free(&pool->workers[i].deque);
-    wpool__table_free(&pool->table);
+    for (uint32_t i = 0; i < count; i++)
+        wpool__deque_free(&wpool__crew_at(pool, i)->deque);
+    wpool__shelf_free(&pool->table.records);
     wpool__queue_free(&pool->queue);
     wpool__bell_free(&pool->bell);
-    wpool__memory_free(pool->allocator, pool->workers);
-    wpool__memory_free(pool->allocator, pool->idle.sleepers);
-    wpool__memory_free(pool->allocator, pool->watch.accounts);
+    wpool__shelf_free(&pool->crew.workers);
+    wpool__shelf_free(&pool->idle.sleepers);
+    wpool__shelf_free(&pool->watch.accounts);
     wpool__guard_free(&pool->guard);
     wpool__lot_free(&pool->lot);
     wpool__memory_free(allocator, pool);
 }
 
-/* Fills in the defaults. */
+/* Fills in the defaults, but those of min_workers and max_workers: 0 is none of their own. */
 static void wpool__config_resolve(wpool_config *config) {
     if (config->max_workers == WPOOL_INLINE) {
         config->workers = config->min_workers = 0;
-    } else {
+    } else if (config->workers == 0) {
         unsigned most = config->max_workers ? config->max_workers : WPOOL_MAX_WORKERS;
-        if (config->workers == 0) {
-            config->workers = config->min_workers;
-            if (config->workers == 0) config->workers = wpool__platform_cpus();
-            if (config->workers > most) config->workers = most;
-        }
-        if (config->min_workers == 0) config->min_workers = config->workers;
-        if (config->max_workers == 0) config->max_workers = config->workers;
+        config->workers = config->min_workers ? config->min_workers : wpool__platform_cpus();
+        if (config->workers > most) config->workers = most;
     }
     if (config->queue_capacity == 0) config->queue_capacity = WPOOL_QUEUE_CAPACITY;
+    if (!config->name) config->name = "wpool";
 }
 
-/* Does the resolved config make sense? */
-static bool wpool__config_is_valid(const wpool_config *config) {
+/* A field of the resolved config that makes no sense; NULL: none. */
+static const char *wpool__config_fault(const wpool_config *config) {
     const size_t most = SIZE_MAX / 4 / sizeof(wpool__slot);
+    const wpool_allocator *allocator = config->allocator;
     if (config->max_workers != WPOOL_INLINE) {
-        if (config->max_workers > WPOOL_MAX_WORKERS) return false;
-        if (config->min_workers > config->workers || config->workers > config->max_workers)
-            return false;
+        if (config->max_workers > WPOOL_MAX_WORKERS) return "max_workers";
+        if (config->min_workers > config->workers) return "min_workers";
+        if (config->workers > (config->max_workers ? config->max_workers : WPOOL_MAX_WORKERS))
+            return "workers";
     }
-    if (config->queue_capacity != WPOOL_UNBUFFERED && config->queue_capacity > most) return false;
-    if ((unsigned)config->when_full > WPOOL_DROP_OLDEST) return false;
-    if ((unsigned)config->help > WPOOL_HELP_NONE) return false;
-    return !config->allocator || (config->allocator->alloc && config->allocator->free);
+    if (config->queue_capacity != WPOOL_UNBUFFERED && config->queue_capacity > most)
+        return "queue_capacity";
+    if ((unsigned)config->when_full > WPOOL_DROP_OLDEST) return "when_full";
+    if ((unsigned)config->help > WPOOL_HELP_NONE) return "help";
+    return allocator && !(allocator->alloc && allocator->free) ? "allocator" : NULL;
+}
+
+static bool wpool__config_same_hooks(const wpool_hooks *a, const wpool_hooks *b) {
+    return a->worker_start == b->worker_start && a->worker_exit == b->worker_exit &&
+           a->user == b->user;
+}
+
+static bool wpool__config_same_allocator(const wpool_allocator *a, const wpool_allocator *b) {
+    if (!a || !b) return a == b;
+    return a->alloc == b->alloc && a->free == b->free && a->user == b->user;
+}
+
+/* A field in which the resolved config differs from the pool's, and that stays as it is; NULL: no
+   such one. */
+static const char *wpool__pool_difference(const wpool *pool, const wpool_config *b) {
+    const wpool_config *a = &pool->config; /* what is compared never changes */
+    if (strncmp(a->name, b->name, WPOOL__NAME_SIZE - 1) != 0) return "name";
+    if (pool->is_inline != (b->max_workers == WPOOL_INLINE)) return "max_workers";
+    if (a->results != b->results) return "results";
+    if (a->start_paused != b->start_paused) return "start_paused";
+    if (a->pin_workers != b->pin_workers) return "pin_workers";
+    if (a->stack_size != b->stack_size) return "stack_size";
+    if (a->group != b->group) return "group";
+    if (a->interrupt_signal != b->interrupt_signal) return "interrupt_signal";
+    if (!wpool__config_same_hooks(&a->hooks, &b->hooks)) return "hooks";
+    return wpool__config_same_allocator(a->allocator, b->allocator) ? NULL : "allocator";
+}
+
+/* Sets what can be changed later, and fits. */
+static void wpool__pool_adjust(wpool *pool, const wpool_config *config) {
+    size_t capacity = config->queue_capacity == WPOOL_UNBUFFERED ? 0 : config->queue_capacity;
+    uint64_t seen = wpool__load_relaxed(&pool->room_until); /* relaxed: the exchange checks it */
+    pool->config.queue_capacity = config->queue_capacity;
+    pool->config.when_full = config->when_full;
+    pool->config.help = config->help;
+    wpool__store_relaxed(&pool->when_full, config->when_full); /* relaxed, both: see who reads */
+    wpool__store_relaxed(&pool->help, config->help);
+    wpool__store_seq_cst(&pool->capacity, capacity); /* [Q3] the ring is there; [E1] to waiters */
+    /* [R2] who has seen the old capacity leaves no bound here any more */
+    while (!wpool__cas_release(&pool->room_until, &seen,
+                               (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
+    }
+}
+
+/* To another config, which is resolved and differs in nothing that cannot be changed. */
+static wpool_status wpool__pool_reconfigure(wpool *pool, const wpool_config *config) {
+    wpool_config *now = &pool->config;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    const unsigned min_before = now->min_workers, max_before = now->max_workers;
+    size_t places =
+        config->queue_capacity != WPOOL_UNBUFFERED ? config->queue_capacity : config->workers;
+    wpool_status status = WPOOL_OK;
+    if (!wpool__queue_grow(&pool->queue, places)) status = WPOOL_NO_MEMORY;
+    now->min_workers = config->min_workers;
+    now->max_workers = config->max_workers;
+    if (status == WPOOL_OK && !pool->is_inline)
+        status = wpool__crew_resize(pool, config->workers, WPOOL_GRACEFUL);
+    if (status == WPOOL_OK) {
+        wpool__pool_adjust(pool, config);
+    } else {
+        now->min_workers = min_before;
+        now->max_workers = max_before;
+    }
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    wpool__worker_free_room(pool, UINT32_MAX);
+    return status;
 }
 
 /* Sets the numbers and texts that follow from the config. */
-static void wpool__pool_configure(wpool *pool, const wpool_config *config) {
+static void wpool__pool_settle_in(wpool *pool, const wpool_config *config) {
     pool->config = *config;
-    snprintf(pool->name, sizeof pool->name, "%s", config->name ? config->name : "wpool");
+    snprintf(pool->name, sizeof pool->name, "%s", config->name);
     pool->config.name = pool->name;
-    pool->config.allocator = NULL;
+    pool->config.allocator = pool->allocator;
     pool->is_inline = config->max_workers == WPOOL_INLINE;
-    pool->worker_count = pool->is_inline ? 1 : config->workers;
-    pool->deque_count = pool->worker_count + WPOOL_GUESTS;
-    bool is_unbuffered = config->queue_capacity == WPOOL_UNBUFFERED;
-    pool->capacity = is_unbuffered ? 0 : config->queue_capacity;
-    pool->batch = is_unbuffered || config->when_full == WPOOL_DROP_OLDEST ? 1 : WPOOL_BATCH;
+    pool->keeper.timers.until = WPOOL__NEVER;
+    wpool__pool_adjust(pool, config);
     wpool__platform_random(pool->uuid, sizeof pool->uuid);
     memcpy(&pool->table.first_generation, pool->uuid, sizeof pool->table.first_generation);
     pool->uuid[6] = (unsigned char)((pool->uuid[6] & 0x0F) | 0x40); /* version 4 (RFC 9562) */
@@ -4191,33 +5600,23 @@ static void wpool__pool_configure(wpool *pool, const wpool_config *config) {
 /* Makes the rooms, all but the threads. False: out of memory. */
 static bool wpool__pool_furnish(wpool *pool) {
     const wpool_allocator *a = pool->allocator;
-    unsigned n = pool->worker_count;
-    bool has_fence = wpool__platform_has_fence();
-    pool->workers = wpool__memory_alloc(a, pool->deque_count, sizeof *pool->workers);
-    pool->idle.sleepers = wpool__memory_alloc(a, n, sizeof *pool->idle.sleepers);
-    pool->watch.accounts = wpool__memory_alloc(a, (size_t)n + 1, sizeof *pool->watch.accounts);
-    if (!pool->workers || !pool->idle.sleepers || !pool->watch.accounts) return false;
-    pool->watch.count = n + 1;
-    pool->watch.accounts[0].is_shared = pool->watch.removed.is_shared = true;
+    unsigned n = pool->is_inline ? 1 : pool->config.workers;
+    size_t capacity = wpool__pool_capacity(pool);
+    pool->has_fence = wpool__platform_has_fence();
+    wpool__shelf_init(&pool->crew.workers, a, sizeof(wpool_worker), n + WPOOL_GUESTS);
+    wpool__shelf_init(&pool->idle.sleepers, a, sizeof(wpool__sleeper), n);
+    wpool__shelf_init(&pool->watch.accounts, a, sizeof(wpool__account), n + 1);
+    wpool__shelf_init(&pool->table.records, a, sizeof(wpool__record), WPOOL_RECORDS);
     pool->idle.lot = pool->table.lot = pool->results.lot = &pool->lot;
-    pool->table.allocator = a;
     pool->results.table = &pool->table;
-    for (unsigned i = 0; i < pool->deque_count; i++) {
-        wpool_worker *worker = &pool->workers[i];
-        bool has_thread = i < n && !pool->is_inline;
-        worker->pool = pool;
-        worker->account = &pool->watch.accounts[i < n ? 1 + i : 0];
-        worker->index = i;
-        worker->random = i + 1;
-        worker->self.pool = pool;
-        worker->self.told = &pool->control;
-        worker->self.worker = worker;
-        worker->self.forks = &worker->deque.forks;
-        worker->self.ran_by = has_thread ? i : WPOOL_INLINE;
-        if (!wpool__deque_init(&worker->deque, a, has_fence)) return false;
-    }
+    if (!wpool__shelf_grow(&pool->watch.accounts)) return false;
+    wpool__watch_account(&pool->watch, 0)->is_shared = pool->watch.removed.is_shared = true;
     /* unbuffered: a place for each worker without work */
-    return wpool__queue_init(&pool->queue, a, pool->capacity ? pool->capacity : n);
+    if (!wpool__queue_init(&pool->queue, a, capacity ? capacity : n)) return false;
+    while (wpool__crew_count(pool) < n + WPOOL_GUESTS)
+        if (!wpool__crew_add(pool)) return false;
+    if (pool->is_inline) wpool__crew_count_in(wpool__crew_at(pool, WPOOL_GUESTS), WPOOL__SERVES);
+    return true;
 }
 
 static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) {
@@ -4229,25 +5628,17 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
         pool->allocator = &pool->allocator_copy;
     }
     wpool__guard_init(&pool->guard);
-    wpool__pool_configure(pool, config);
-    unsigned started = 0;
+    wpool__pool_settle_in(pool, config);
     bool is_made = wpool__lot_init(&pool->lot) && wpool__pool_furnish(pool);
     wpool_status status = is_made ? WPOOL_OK : WPOOL_NO_MEMORY;
-    if (status == WPOOL_OK && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
-    if (status == WPOOL_OK && pool->is_inline) wpool__worker_begin(&pool->workers[started++]);
-#ifndef WPOOL_NO_THREADS
-    while (status == WPOOL_OK && started < pool->config.workers) {
-        if (wpool__worker_start(&pool->workers[started])) {
-            started++;
-        } else {
-            status = WPOOL_NO_THREAD;
-        }
-    }
-#endif
+    if (is_made && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
+    if (is_made && pool->is_inline) wpool__worker_begin(wpool__crew_at(pool, WPOOL_GUESTS));
+    if (is_made && !pool->is_inline) status = wpool__crew_grow(pool, config->workers);
+    if (status == WPOOL_OK && config->group) status = wpool__upstream_enter(pool, config->group);
     if (status == WPOOL_OK) {
         *out = pool;
     } else {
-        wpool__pool_free(pool, started);
+        wpool__pool_free(pool, false);
     }
     return status;
 }
@@ -4325,7 +5716,7 @@ WPOOL_API void wpool__fork_look(wpool_job *self, wpool_job *child) {
 static void wpool__parallel_help(wpool_worker *worker, wpool_job *child, unsigned *round) {
     wpool__deque *deque = &child->worker->deque;
     wpool *pool = worker->pool;
-    bool helps_all = pool->config.help == WPOOL_HELP_ANY && !wpool__worker_is_guest(worker);
+    bool helps_all = wpool__pool_help(pool) == WPOOL_HELP_ANY && !worker->is_guest;
     wpool__call call;
     uint32_t slept_on;
     if (wpool__deque_steal(deque, &call, wpool__worker_is_forked)) {
@@ -4386,8 +5777,8 @@ static bool wpool__loop_is_over(wpool__loop *loop, const wpool_job *self) {
 
 /* How many chunks a loop has, if it is left to the pool: enough that the last ones to end do so at
    nearly the same time, few enough that they cost nothing. */
-static size_t wpool__loop_chunks(const wpool *pool) {
-    size_t threads = pool->is_inline ? 1 : (size_t)pool->worker_count + 1;
+static size_t wpool__loop_chunks(wpool *pool) {
+    size_t threads = pool->is_inline ? 1 : (size_t)wpool__crew_serving(pool) + 1;
     size_t chunks = 64 * threads;
     return chunks <= 1024 ? chunks : threads <= 128 ? 1024 : 8 * threads;
 }
@@ -4507,6 +5898,13 @@ static wpool_status wpool__check_outside(const wpool *pool) {
     return is_inside ? WPOOL_DEADLOCK : status;
 }
 
+/* The same, for who lets workers come and go. */
+static wpool_status wpool__check_crew(const wpool *pool, wpool_mode mode) {
+    wpool_status status = wpool__check(pool);
+    bool makes_sense = (unsigned)mode <= WPOOL_HOT && (status != WPOOL_OK || !pool->is_inline);
+    return makes_sense ? status : WPOOL_INVALID;
+}
+
 WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config) {
     wpool_config resolved = {0};
     if (!pool) return WPOOL_INVALID;
@@ -4517,8 +5915,53 @@ WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config) {
     resolved.max_workers = WPOOL_INLINE;
 #endif
     wpool__config_resolve(&resolved);
-    if (!wpool__config_is_valid(&resolved)) return WPOOL_INVALID;
-    return wpool__pool_create(pool, &resolved);
+    return wpool__config_fault(&resolved) ? WPOOL_INVALID : wpool__pool_create(pool, &resolved);
+}
+
+WPOOL_API wpool_status wpool_get_config(wpool *pool, wpool_config *config) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK || !config) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    *config = pool->config;
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return WPOOL_OK;
+}
+
+WPOOL_API const char *wpool_config_conflict(wpool *pool, const wpool_config *config) {
+    if (!config || wpool__check(pool) != WPOOL_OK) return "pool";
+    wpool_config resolved = *config;
+    wpool__config_resolve(&resolved);
+    const char *fault = wpool__config_fault(&resolved);
+    return fault ? fault : wpool__pool_difference(pool, &resolved);
+}
+
+WPOOL_API wpool_status wpool_configure(wpool *pool, const wpool_config *config) {
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK || !config) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    if (wpool_config_conflict(pool, config)) return WPOOL_INVALID;
+    wpool_config resolved = *config;
+    wpool__config_resolve(&resolved);
+    return wpool__pool_reconfigure(pool, &resolved);
+}
+
+WPOOL_API wpool_status wpool_scale(wpool *pool, int delta, wpool_mode mode) {
+    wpool_status status = wpool__check_crew(pool, mode);
+    return status == WPOOL_OK ? wpool__pool_scale(pool, 0, delta, mode) : status;
+}
+
+WPOOL_API wpool_status wpool_scale_to(wpool *pool, unsigned workers, wpool_mode mode) {
+    wpool_status status = wpool__check_crew(pool, mode);
+    if (status == WPOOL_OK && workers == 0) status = WPOOL_INVALID;
+    return status == WPOOL_OK ? wpool__pool_scale(pool, workers, 0, mode) : status;
+}
+
+WPOOL_API wpool_status wpool_worker_stop(wpool *pool, unsigned worker, wpool_mode mode,
+                                         wpool_id *was_running) {
+    wpool_status status = wpool__check_crew(pool, mode);
+    wpool_id job = 0;
+    if (status == WPOOL_OK) status = wpool__pool_stop_worker(pool, worker, mode, &job);
+    if (was_running) *was_running = job;
+    return status;
 }
 
 WPOOL_API wpool_status wpool_start(wpool *pool) {
@@ -4568,7 +6011,7 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     wpool__pool_finish(pool, WPOOL__NEVER);
-    wpool__pool_free(pool, pool->is_inline ? 1 : pool->config.workers);
+    wpool__pool_free(pool, true);
     return WPOOL_OK;
 }
 
@@ -4589,7 +6032,7 @@ WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
     if (id) *id = 0;
     if (status != WPOOL_OK || !fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
     int64_t timeout = options ? options->timeout : 0;
-    wpool_when_full when_full = timeout ? WPOOL_BLOCK : pool->config.when_full;
+    wpool_when_full when_full = timeout ? WPOOL_BLOCK : wpool__pool_policy(pool);
     return wpool__pool_submit(pool, fn, arg, options, when_full, timeout ? timeout : WPOOL_FOREVER,
                               id);
 }
@@ -4601,7 +6044,7 @@ WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, 
     if (status == WPOOL_OK && (!fn || (!args && n))) status = WPOOL_INVALID;
     if (status == WPOOL_OK && !pool->config.results) {
         wpool__batch batch = {NULL, fn, args, n};
-        done = wpool__pool_accept(pool, &batch, pool->config.when_full, WPOOL__NEVER, &status);
+        done = wpool__pool_accept(pool, &batch, wpool__pool_policy(pool), WPOOL__NEVER, &status);
     }
     while (status == WPOOL_OK && done < n) {
         wpool__batch jobs = {NULL, fn, args + done, n - done};
@@ -4623,15 +6066,21 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
     if (status != WPOOL_OK || !job || !job->fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
     wpool_state state;
     if (!wpool__job_enter(job, &state)) return WPOOL_ALREADY;
-    const wpool_job before = {
-        .name = job->name, .on_done = job->on_done, .accepted_ns = job->accepted_ns};
+    const wpool_job before = {.error = job->error,
+                              .name = job->name,
+                              .on_done = job->on_done,
+                              .accepted_ns = job->accepted_ns};
     wpool__pool_prepare(pool, job, options);
-    wpool__job_publish(&pool->lot, job, WPOOL_STATE_WAITING);
     int64_t timeout = options ? options->timeout : 0;
-    status = wpool__pool_accept_one(pool, (wpool__call){wpool__worker_run_record, job},
-                                    timeout ? WPOOL_BLOCK : pool->config.when_full,
-                                    timeout ? timeout : WPOOL_FOREVER);
+    status = wpool__pool_enter(job);
+    if (status == WPOOL_OK) {
+        status = wpool__pool_accept_one(pool, (wpool__call){wpool__worker_run_record, job},
+                                        timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
+                                        timeout ? timeout : WPOOL_FOREVER);
+        if (status != WPOOL_OK) wpool__pool_withdraw(job);
+    }
     if (status != WPOOL_OK) { /* as it was */
+        job->error = before.error;
         job->name = before.name;
         job->on_done = before.on_done;
         job->accepted_ns = before.accepted_ns;
@@ -4722,7 +6171,7 @@ WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode) {
     if (status != WPOOL_OK) return status;
     wpool__record *record = wpool__table_pin(&pool->table, id);
     if (!record) return WPOOL_UNKNOWN;
-    if (wpool__record_is_owned(record)) return wpool__pool_cancel(pool, record, mode);
+    if (wpool__record_is_owned(record)) return wpool__worker_cancel(pool, record, mode);
     wpool__table_drop(&pool->table, record); /* delivered, or let go of, meanwhile */
     return WPOOL_UNKNOWN;
 }
@@ -4756,13 +6205,62 @@ WPOOL_API void *wpool_worker_state(const wpool_job *job) {
 
 WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg) {
     if (!job || !job->attempts) return WPOOL_INVALID; /* a plain job shares its context */
-    wpool__worker_unlisten(job);
-    job->on_cancel = call;
-    job->cancel_arg = arg;
-    if (!call || wpool__listeners_enter(&job->pool->lot, &job->pool->listeners, job))
+    wpool__listeners *listeners = &job->pool->listeners;
+    if (wpool__listeners_enter(&job->pool->lot, listeners, job, call, arg) || !call)
         return WPOOL_OK;
     call(arg);
     return WPOOL_CANCELLED;
+}
+
+/* -- groups -- */
+
+WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent) {
+    if (!group || group == parent) return WPOOL_INVALID;
+    memset(group, 0, sizeof *group);
+    group->parent = parent;
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_group_cancel(wpool_group *group) {
+    wpool__group_told told = {NULL, NULL};
+    if (!group) return WPOOL_INVALID;
+    wpool__lock *lock = wpool__group_lock(group);
+    bool was_told = wpool__load_relaxed(&group->told) != 0; /* relaxed: under the lock */
+    wpool__group_tell(group, &told);
+    wpool__group_unlock(lock);
+    wpool__group_tell_rest(&told);
+    return was_told ? WPOOL_ALREADY : WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_group_cancel_on_error(wpool_group *group) {
+    if (!group) return WPOOL_INVALID;
+    wpool__lock *lock = wpool__group_lock(group);
+    group->cancels_on_error = true;
+    wpool__group_unlock(lock);
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout) {
+    if (!group) return WPOOL_INVALID;
+    int64_t now = WPOOL_CLOCK();
+    int64_t deadline = timeout < 0 || timeout >= WPOOL__NEVER - now ? 0 : now + timeout;
+    wpool__lock *lock = wpool__group_lock(group);
+    wpool__store_relaxed(&group->deadline, deadline); /* relaxed: only its value */
+    bool is_kept = wpool__group_arm(group);
+    wpool__group_unlock(lock);
+    return is_kept ? WPOOL_OK : WPOOL_NO_THREAD;
+}
+
+WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error) {
+    if (!group) return WPOOL_INVALID;
+    wpool__group_view view = {.group = group};
+    wpool_status status = wpool__group_wait(&view, wpool__deadline(timeout));
+    if (first_error) *first_error = view.first_error;
+    return status;
+}
+
+WPOOL_API bool wpool_group_cancelled(const wpool_group *group) {
+    return wpool__group_is_told(group);
 }
 
 /* -- parallel -- */
@@ -4818,18 +6316,30 @@ WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     wpool_status status = wpool__check(pool);
     if (status != WPOOL_OK || !stats) return status != WPOOL_OK ? status : WPOOL_INVALID;
     wpool__watch_read(&pool->watch, &pool->queue, stats);
-    stats->workers = pool->config.workers;
+    stats->workers = pool->is_inline ? 0 : wpool__crew_serving(pool);
     stats->workers_idle = wpool__idle_count(wpool__idle_word(&pool->idle));
+    if (stats->workers_idle > stats->workers) stats->workers_idle = stats->workers;
+    uint32_t present = pool->is_inline ? 0 : wpool__crew_present(pool);
+    stats->workers_leaving = present > stats->workers ? present - stats->workers : 0;
     return WPOOL_OK;
 }
 
 WPOOL_API size_t wpool_workers(wpool *pool, wpool_worker_info *infos, size_t n) {
     if (wpool__check(pool) != WPOOL_OK) return 0;
-    for (unsigned i = 0; infos && i < n && i < pool->worker_count; i++) {
-        wpool__watch_worker(&pool->watch, i, &infos[i]);
-        infos[i].worker = pool->workers[i].self.ran_by;
+    size_t found = 0;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        if (wpool__account_presence(worker->account) == WPOOL__ABSENT) continue;
+        if (infos && found < n) {
+            wpool__watch_worker(&pool->watch, worker->index, &infos[found]);
+            infos[found].worker = worker->self.ran_by;
+        }
+        found++;
     }
-    return pool->worker_count;
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return found;
 }
 
 WPOOL_API wpool_status wpool_get_info(wpool *pool, wpool_info *info) {
@@ -4870,7 +6380,8 @@ WPOOL_API unsigned wpool_io_workers(void) {
 
 /* ==== [history] ==================================================================================
    0.1.0 (2026-11)  the first: queue, deques, ids, results, policies, shutdown; fork and join,
-                    loops; results through a descriptor, cancelling
+                    loops; results through a descriptor, cancelling, groups, deadlines; workers
+                    that come and go, changes while it runs
 
    Licence: MIT or Unlicense, as you like. See the file LICENSE; in short: do what you want with it,
    there is no warranty. */

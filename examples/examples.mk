@@ -2,8 +2,9 @@
 
 # wc.c walks directories the POSIX way.
 OFF_wc = $(if $(findstring mingw,$(CC)),not for Windows)
-# Windows polls sockets only.
+# Windows polls sockets only, and has no such signals.
 OFF_14_poll = $(OFF_wc)
+OFF_17_context = $(OFF_wc)
 
 # GNU wc before 9.5 ignored unprintable bytes when it counted words. Where that one is installed,
 # `make run` counts in the same way, so that the two can be compared.

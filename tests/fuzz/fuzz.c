@@ -77,7 +77,7 @@ static void *own_alloc(size_t size, void *user) {
 /* Is it a chunk of the pool's records? Then nobody holds one any more. */
 static void check_records(const char *block, size_t size) {
     for (unsigned i = 0; i < WPOOL__CHUNKS; i++) {
-        const wpool__record *records = model.pool->table.chunks[i];
+        const wpool__record *records = (void *)model.pool->table.records.chunks[i];
         if (!records || (const char *)records < block || (const char *)records >= block + size)
             continue;
         for (unsigned j = 0; j < (unsigned)WPOOL_RECORDS << i; j++)

@@ -18,7 +18,7 @@
 
 static wpool__lot lot;
 static wpool__account accounts[2] = {{.is_shared = true}};
-static wpool__watch watch = {.accounts = accounts, .count = 2};
+static wpool__watch watch = {.accounts = MODEL_SHELF(accounts), .count = 2};
 static int did[JOBS]; /* plain */
 
 static void worker(int index) {

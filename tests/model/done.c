@@ -17,10 +17,10 @@
 #include "wpool.h"
 
 static wpool__lot lot;
-static wpool__table table = {.lot = &lot, .first_generation = 7};
+static wpool__table table = {.lot = &lot, .first_generation = 7, .records = MODEL_RECORDS};
 static wpool__results results = {.table = &table, .lot = &lot};
 static wpool__account accounts[2] = {{.is_shared = true}};
-static wpool__watch watch = {.accounts = accounts, .count = 2};
+static wpool__watch watch = {.accounts = MODEL_SHELF(accounts), .count = 2};
 static wpool__idle idle;
 static wpool__queue queue; /* only its gate */
 static wpool__record *records[JOBS];

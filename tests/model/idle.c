@@ -41,7 +41,7 @@ static _Atomic(uint64_t) made, taken;
 static wpool__deque deque;
 static wpool__sleeper sleepers[WORKERS];
 static wpool__lot lot;
-static wpool__idle idle = {sleepers, &lot, 0};
+static wpool__idle idle = {MODEL_SHELF(sleepers), &lot, 0};
 static _Atomic(uint32_t) exit_told;
 static _Atomic(uint32_t) done;
 static int told; /* plain, with one maker: written before it makes anything */

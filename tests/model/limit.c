@@ -37,9 +37,9 @@
 #include "calls.h"
 
 static wpool__slot slots[SIZE];
-static wpool__queue queue = {.slots = slots, .mask = SIZE - 1};
+static wpool__queue queue = {.ring = &queue.first, .first = {.slots = slots, .mask = SIZE - 1}};
 static wpool__account accounts[CONSUMERS + 1] = {{.is_shared = true}};
-static wpool__watch watch = {.accounts = accounts, .count = CONSUMERS + 1};
+static wpool__watch watch = {.accounts = MODEL_SHELF(accounts), .count = CONSUMERS + 1};
 static _Atomic(uint64_t) room_until;
 static int accepted[CALLS + 1];
 

@@ -15,13 +15,14 @@
 #define ASLEEP 0
 #endif
 #define MODEL_MEMORY 64
+#define WPOOL_GUESTS 1
 
 #include "model.h"
 
 #include "wpool.h"
 
 static wpool pool;
-static wpool_worker workers[1];
+static wpool_worker workers[2]; /* a guest, and the worker */
 static wpool__sleeper sleepers[1];
 static wpool__account accounts[2];
 static wpool__slot slots[1];
@@ -33,28 +34,30 @@ static int job(void *arg, wpool_job *self) {
     return 0;
 }
 
-/* As wpool__pool_configure and wpool__pool_furnish. */
+/* As wpool__pool_settle_in and wpool__pool_furnish. */
 static void make(void) {
-    wpool_worker *worker = &workers[0];
+    wpool_worker *worker = &workers[1];
     pool.guard = 1;
     pool.config.workers = 1;
-    pool.worker_count = pool.deque_count = 1;
+    pool.crew.workers = (wpool__shelf)MODEL_SHELF(workers);
+    pool.crew.count = 2;
+    pool.crew.serving = pool.crew.present = 1;
     pool.guests = UINT32_MAX; /* no place for any */
     pool.capacity = 1;
-    pool.batch = 1;
-    pool.workers = workers;
-    pool.idle.sleepers = sleepers;
-    pool.watch.accounts = accounts;
+    pool.idle.sleepers = (wpool__shelf)MODEL_SHELF(sleepers);
+    pool.watch.accounts = (wpool__shelf)MODEL_SHELF(accounts);
     pool.watch.count = 2;
-    pool.watch.accounts[0].is_shared = true;
+    accounts[0].is_shared = true;
+    accounts[1].presence = WPOOL__SERVES;
     pool.idle.lot = pool.table.lot = pool.results.lot = &pool.lot;
     pool.results.table = &pool.table;
-    pool.queue.slots = slots;
+    pool.queue.ring = &pool.queue.first;
+    pool.queue.first.slots = slots;
     worker->pool = &pool;
     worker->account = &accounts[1];
     worker->random = 1;
     worker->self.pool = &pool;
-    worker->self.told = &pool.control;
+    worker->self.told = &worker->orders;
     worker->self.worker = worker;
     worker->self.forks = &worker->deque.forks;
 }
@@ -67,7 +70,7 @@ static void *asleep(void *arg) {
 }
 
 static void start(void *(*body)(void *)) {
-    bool ok = wpool__thread_start(&workers[0].thread, body, &workers[0], 0);
+    bool ok = wpool__thread_start(&workers[1].thread, body, &workers[1], 0);
     WPOOL_ASSERT(ok);
 }
 
@@ -88,7 +91,7 @@ int main(void) {
     /* as wpool__pool_free */
     wpool__pool_set(&pool, WPOOL__EXIT);
     wpool__idle_wake_all(&pool.idle);
-    wpool__thread_join(workers[0].thread);
+    wpool__thread_join(workers[1].thread);
     WPOOL_ASSERT(STOP ? ran <= 1 : ran == 1);
     WPOOL_ASSERT(wpool__worker_unfinished(&pool) == 0);
     return 0;

@@ -12,9 +12,9 @@
 
 static wpool__lot lot;
 static wpool__account accounts[WORKERS + 1] = {{.is_shared = true}};
-static wpool__watch watch = {.accounts = accounts, .count = WORKERS + 1};
+static wpool__watch watch = {.accounts = MODEL_SHELF(accounts), .count = WORKERS + 1};
 static wpool__sleeper sleepers[WORKERS];
-static wpool__idle idle = {.sleepers = sleepers};
+static wpool__idle idle = {.sleepers = MODEL_SHELF(sleepers)};
 static wpool__queue queue; /* only its gate */
 static int did[WORKERS];   /* plain */
 

@@ -33,7 +33,7 @@
 #include "wpool.h"
 
 static wpool__lot lot;
-static wpool__table table = {.lot = &lot, .first_generation = 7};
+static wpool__table table = {.lot = &lot, .first_generation = 7, .records = MODEL_RECORDS};
 static wpool__results results = {.table = &table, .lot = &lot};
 static wpool__record *records[ALL];
 static int delivered[ALL]; /* plain: twice at a time is a data race */

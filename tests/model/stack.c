@@ -14,7 +14,7 @@
 
 static wpool__sleeper sleepers[2];
 static wpool__lot lot;
-static wpool__idle idle = {sleepers, &lot, 0};
+static wpool__idle idle = {MODEL_SHELF(sleepers), &lot, 0};
 static int woken[WAKERS]; /* plain, each thread's own */
 
 static void enterer(int index) {

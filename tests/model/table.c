@@ -24,7 +24,7 @@
 #include "wpool.h"
 
 static wpool__lot lot;
-static wpool__table table = {.lot = &lot, .first_generation = 7};
+static wpool__table table = {.lot = &lot, .first_generation = 7, .records = MODEL_RECORDS};
 static _Atomic(wpool_id) told[MAKERS];
 static int arguments[MAKERS * REUSE];
 

@@ -85,7 +85,7 @@ static void *waiter(void *arg) {
 static void look_ring(void) {
     const wpool *pool = scene.pool;
     if (!pool || (pool->queue.tail & WPOOL__GATE_CLOSED)) return;
-    SCHED_CHECK(pool->queue.tail - pool->queue.head <= pool->capacity);
+    SCHED_CHECK((pool->queue.tail & WPOOL__GATE_COUNT) - pool->queue.head <= pool->capacity);
 }
 
 static void check_fates(bool was_stopped) {

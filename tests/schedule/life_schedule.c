@@ -36,7 +36,7 @@ static void *pauser(void *times) {
         if (maybe()) SCHED_CHECK(wpool_pause(scene.pool) == WPOOL_ALREADY);
         idle_points(pick(40));
         if (!scene.may_discard && !scene.is_closed)
-            SCHED_CHECK(runs_so_far() <= before + scene.pool->worker_count);
+            SCHED_CHECK(runs_so_far() <= before + scene.pool->crew.serving);
         SCHED_CHECK(wpool_start(scene.pool) == WPOOL_OK);
         idle_points(pick(20));
     }
@@ -208,7 +208,7 @@ static void *watcher(void *arg) {
     for (int i = 0; i < 6; i++, before = now) {
         now = scene_stats();
         SCHED_CHECK(now.waiting <= now.accepted && now.accepted <= TASKS);
-        SCHED_CHECK(now.running <= scene.pool->worker_count && now.succeeded <= now.accepted);
+        SCHED_CHECK(now.running <= scene.pool->crew.serving && now.succeeded <= now.accepted);
         SCHED_CHECK(now.workers_idle <= now.workers);
         SCHED_CHECK(now.accepted >= before.accepted && now.succeeded >= before.succeeded);
         SCHED_CHECK(now.failed >= before.failed && now.cancelled >= before.cancelled &&

@@ -475,7 +475,7 @@ static void call_stats(side *s) {
 /* What has finished does not become less; who runs nothing runs no job. */
 static void call_workers(side *s) {
     wpool_worker_info now[2], before[2] = {{.finished = 0}};
-    unsigned n = scene.pool->worker_count;
+    unsigned n = scene.pool->crew.serving;
     (void)s;
     for (int round = 0; round < 3; round++) {
         SCHED_CHECK(wpool_workers(scene.pool, now, 2) == n);

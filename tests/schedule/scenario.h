@@ -379,7 +379,7 @@ HELPER void scene_close(void) {
 
 /* A stop has returned: nothing is queued any more. */
 HELPER void scene_check_stopped(void) {
-    SCHED_CHECK((scene.pool->queue.tail & ~WPOOL__GATE_CLOSED) == scene.pool->queue.head);
+    SCHED_CHECK((scene.pool->queue.tail & WPOOL__GATE_COUNT) == scene.pool->queue.head);
 }
 
 /* To look at each step: are there never more jobs accepted and not started than the capacity? Only
@@ -388,11 +388,12 @@ HELPER void scene_look_capacity(void) {
     const wpool *pool = scene.pool;
     if (!pool || (pool->queue.tail & WPOOL__GATE_CLOSED)) return;
     uint64_t left = 0;
+    const wpool__account *accounts = (const void *)pool->watch.accounts.chunks[0];
     for (unsigned i = 0; i < pool->watch.count; i++) {
-        uint64_t progress = pool->watch.accounts[i].progress;
+        uint64_t progress = accounts[i].progress;
         left += progress / WPOOL__FINISHED_ONE + progress % WPOOL__FINISHED_ONE;
     }
-    SCHED_CHECK(pool->queue.tail - left <= pool->capacity);
+    SCHED_CHECK((pool->queue.tail & WPOOL__GATE_COUNT) - left <= pool->capacity);
 }
 
 #endif /* SCENARIO_H */

@@ -396,7 +396,7 @@ SCENARIO(own_full) {
                               .queue_capacity = pick(4) ? 1 + pick(2) : WPOOL_UNBUFFERED,
                               .when_full = maybe() ? WPOOL_BLOCK : when_full});
     if (wpool__pool_is_unbuffered(scene.pool) && scene.may_discard)
-        scene.pool->config.when_full = WPOOL_BLOCK; /* nothing to drop there: refused */
+        scene.pool->when_full = WPOOL_BLOCK; /* nothing to drop there: refused */
     scene.tasks[0].body = scene.tasks[4].body = task_fork;
     for (int i = 1; i < 8; i++)
         scene.tasks[i].timeout = pick(4) ? 0 : 20;

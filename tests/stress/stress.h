@@ -39,6 +39,11 @@ TEST_HELPER uint64_t effort_next(effort *e, uint64_t most) {
     return next;
 }
 
+/* The same for who makes an unknown number of steps at a time, and adds them to done itself. */
+TEST_HELPER bool effort_goes_on(const effort *e) {
+    return e->wanted ? e->done < e->wanted : test_now_ns() < e->until;
+}
+
 TEST_HELPER void effort_print(const effort *e, const char *what) {
     const double seconds = (double)(test_now_ns() - e->began) / 1e9;
     printf("%" PRIu64 " %s in %.1f s\n", e->done, what, seconds);

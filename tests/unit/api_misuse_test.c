@@ -28,6 +28,7 @@ static void check_every_function(wpool *pool, wpool_job *submitted, wpool_status
     wpool_info info;
     wpool_result result;
     wpool_stats_snapshot stats;
+    wpool_config config = {0};
     wpool_status why = WPOOL_OK;
     wpool_job_init(&job, count_job, &count);
     CHECK_EQ(wpool_submit(pool, count_job, &count, &id), expected);
@@ -45,6 +46,13 @@ static void check_every_function(wpool *pool, wpool_job *submitted, wpool_status
     CHECK_EQ(wpool_job_state(pool, 1), WPOOL_STATE_UNKNOWN);
     CHECK_EQ(wpool_stats(pool, &stats), expected);
     CHECK_EQ(wpool_get_info(pool, &info), expected);
+    CHECK_EQ(wpool_get_config(pool, &config), expected);
+    CHECK_EQ(wpool_configure(pool, &config), expected);
+    CHECK_STR(wpool_config_conflict(pool, &config), "pool");
+    CHECK_EQ(wpool_scale(pool, 1, WPOOL_GRACEFUL), expected);
+    CHECK_EQ(wpool_scale_to(pool, 1, WPOOL_HOT), expected);
+    CHECK_EQ(wpool_worker_stop(pool, 0, WPOOL_HOT, &id), expected);
+    CHECK_EQ(wpool_workers(pool, NULL, 0), 0);
     CHECK_EQ(wpool_start(pool), expected);
     CHECK_EQ(wpool_pause(pool), expected);
     CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), expected);
@@ -86,6 +94,8 @@ TEST(no_place_for_an_answer_is_invalid_where_the_answer_is_the_point) {
     CHECK_EQ(wpool_create(NULL, NULL), WPOOL_INVALID);
     CHECK_EQ(wpool_stats(pool, NULL), WPOOL_INVALID);
     CHECK_EQ(wpool_get_info(pool, NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_get_config(pool, NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_configure(pool, NULL), WPOOL_INVALID);
     CHECK_EQ(wpool_job_result(&job, NULL), WPOOL_INVALID);
     CHECK_EQ(wpool_job_result(NULL, &result), WPOOL_INVALID);
     CHECK_EQ(wpool_job_result(&job, &result), WPOOL_EMPTY);
@@ -176,6 +186,9 @@ TEST(a_mode_that_does_not_exist_is_invalid) {
     CHECK_EQ(wpool_stop(pool, (wpool_mode)-1), WPOOL_INVALID);
     CHECK_EQ(wpool_shutdown(pool, (wpool_mode)2, WPOOL_FOREVER), WPOOL_INVALID);
     CHECK_EQ(wpool_shutdown(pool, (wpool_mode)-1, WPOOL_NOW), WPOOL_INVALID);
+    CHECK_EQ(wpool_scale(pool, 1, (wpool_mode)2), WPOOL_INVALID);
+    CHECK_EQ(wpool_scale_to(pool, 3, (wpool_mode)-1), WPOOL_INVALID);
+    CHECK_EQ(wpool_worker_stop(pool, 0, (wpool_mode)2, NULL), WPOOL_INVALID);
     check_unharmed(pool);
 }
 

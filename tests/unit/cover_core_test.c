@@ -45,7 +45,7 @@ TEST(no_job_is_run_by_its_submitter_deeper_than_can_be_counted) {
     wpool_id id = 1;
     wpool *pool = pool_from((wpool_config){
         .workers = 1, .queue_capacity = 1, .when_full = WPOOL_RUN, .start_paused = true});
-    wpool__account *account = &pool->watch.accounts[0];
+    wpool__account *account = wpool__watch_account(&pool->watch, 0);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
     deepen(pool, account, WPOOL__FINISHED_ONE - 1);
     CHECK_EQ(wpool_submit(pool, count_job, &count, &id), WPOOL_FULL);
@@ -60,7 +60,7 @@ TEST(no_job_is_run_by_its_submitter_deeper_than_can_be_counted) {
 
 static int wait_deep_job(void *arg, wpool_job *job) {
     wpool *pool = wpool_job_pool(job);
-    wpool__account *account = &pool->watch.accounts[1];
+    wpool__account *account = wpool__watch_account(&pool->watch, 1);
     wpool_id id;
     CHECK_EQ(wpool_submit(pool, count_job, arg, &id), WPOOL_OK);
     deepen(pool, account, WPOOL__FINISHED_ONE - 2);

@@ -247,6 +247,45 @@ static bool use_loops(ledger *l) {
     return ok;
 }
 
+static wpool_config config_of(wpool *pool) {
+    wpool_config config;
+    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
+    return config;
+}
+
+/* What is not OK is out of memory, and has changed nothing. */
+static bool is_edited(wpool *pool, const wpool_config *before, wpool_status status) {
+    const wpool_config now = config_of(pool);
+    if (status == WPOOL_OK) return true;
+    CHECK_EQ(status, WPOOL_NO_MEMORY);
+    CHECK_EQ(now.workers, before->workers);
+    CHECK_EQ(now.max_workers, before->max_workers);
+    CHECK_EQ(now.queue_capacity, before->queue_capacity);
+    CHECK_EQ(now.when_full, before->when_full);
+    if (!POOL_IS_INLINE) CHECK_EQ(test_stats(pool).workers, before->workers);
+    return false;
+}
+
+/* More workers and places, and fewer. */
+static void use_edit(ledger *l) {
+    static const unsigned workers[] = {6, 20, 1, 2};
+    static const size_t capacities[] = {300, 7, 50, 20};
+    for (int i = 0; i < 4; i++) {
+        wpool_config before = config_of(l->pool), config = before;
+        if (!POOL_IS_INLINE) {
+            config.workers = workers[i];
+            const wpool_status status = wpool_scale_to(l->pool, workers[i], WPOOL_GRACEFUL);
+            l->denied += !is_edited(l->pool, &before, status);
+            before = config_of(l->pool);
+            config.workers = workers[3 - i];
+        }
+        config.queue_capacity = capacities[i];
+        l->denied += !is_edited(l->pool, &before, wpool_configure(l->pool, &config));
+        submit_many(l, 30);
+        CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
+    }
+}
+
 static void use_the_rest(ledger *l) {
     entry *e = entry_new(l);
     wpool_info info;
@@ -292,6 +331,7 @@ static bool scenario(const wpool_allocator *allocator, bool has_results) {
     use_ids(l);
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     use_cancel(l);
+    use_edit(l);
     if (has_results) use_results(l);
     use_the_rest(l);
     CHECK_EQ(ledger_check(l) + crowds, test_stats(l->pool).accepted);
@@ -355,6 +395,70 @@ TEST(an_array_too_large_to_be_counted_is_not_asked_for) {
     CHECK(wpool__memory_alloc(&allocator, SIZE_MAX, 1) == NULL);
     CHECK_EQ(atomic_load(&m.asked), 0);
     memory_check_empty(&m);
+}
+
+/* ---- a pool that is made otherwise ---- */
+
+static wpool_status edit_workers(wpool *pool) { return wpool_scale(pool, 4, WPOOL_GRACEFUL); }
+
+static wpool_status edit_capacity(wpool *pool) {
+    wpool_config config = config_of(pool);
+    config.queue_capacity = 1000;
+    return wpool_configure(pool, &config);
+}
+
+static wpool_status edit_all(wpool *pool) {
+    wpool_config config = config_of(pool);
+    if (!POOL_IS_INLINE) config.workers = config.max_workers = 9;
+    config.queue_capacity = 1000;
+    config.when_full = WPOOL_REFUSE;
+    return wpool_configure(pool, &config);
+}
+
+/* The n-th allocation of the change is denied (0: none): nothing changes; then it is made, and the
+   pool has no more memory than after the change alone. False: it has no such allocation. */
+static bool check_denied(wpool_status (*edit)(wpool *), unsigned n, size_t *blocks, size_t *bytes) {
+    memory m = {0};
+    const wpool_allocator allocator = memory_allocator(&m);
+    const surroundings around = surroundings_now();
+    atomic_uint count = 0;
+    wpool *pool = pool_from((wpool_config){
+        .workers = 2, .queue_capacity = 10, .start_paused = true, .allocator = &allocator});
+    const wpool_config before = config_of(pool);
+    count_submit(pool, &count, 10);
+    atomic_store(&m.asked, 0);
+    m.first_denied = m.last_denied = n;
+    const bool is_denied = !is_edited(pool, &before, edit(pool));
+    m.first_denied = m.last_denied = 0;
+    if (is_denied) {
+        CHECK_EQ(wpool_try_submit(pool, count_job, &count, NULL), WPOOL_FULL);
+        if (!POOL_IS_INLINE) surroundings_await_threads(around.threads + 2);
+        CHECK_EQ(wpool_workers(pool, NULL, 0), POOL_IS_INLINE ? 1 : 2);
+        CHECK_EQ(edit(pool), WPOOL_OK);
+    }
+    if (n == 0) *blocks = atomic_load(&m.blocks), *bytes = atomic_load(&m.bytes);
+    CHECK_EQ(atomic_load(&m.blocks), *blocks);
+    CHECK_EQ(atomic_load(&m.bytes), *bytes);
+    CHECK_EQ(wpool_start(pool), WPOOL_OK);
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    CHECK_EQ(atomic_load(&count), 10);
+    memory_check_empty(&m);
+    return is_denied;
+}
+
+static void check_edit(wpool_status (*edit)(wpool *)) {
+    size_t blocks, bytes;
+    unsigned n = 1;
+    CHECK(!check_denied(edit, 0, &blocks, &bytes));
+    while (check_denied(edit, n, &blocks, &bytes))
+        n++;
+    CHECK(n > 1);
+}
+
+TEST(an_allocation_of_a_change_fails) {
+    if (!POOL_IS_INLINE) check_edit(edit_workers);
+    check_edit(edit_capacity);
+    check_edit(edit_all);
 }
 
 /* ---- what goes on without memory ---- */

@@ -1,5 +1,5 @@
-/* Threads run out: at the n-th one while a pool is made, for every n; when a worker must be
-   replaced; and for real, by the system's limit. */
+/* Threads run out: at the n-th one while a pool is made or gets more workers, for every n; when a
+   worker must be replaced; and for real, by the system's limit. */
 #include "few_threads.h"
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
@@ -71,6 +71,115 @@ TEST(threads_that_come_back_make_a_pool_again) {
     CHECK_EQ(atomic_load(&count), 1);
 }
 
+/* ---- while workers are added ---- */
+
+static wpool_config config_of(wpool *pool) {
+    wpool_config config;
+    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
+    return config;
+}
+
+static wpool_status more_by_scale(wpool *pool, unsigned workers) {
+    return wpool_scale_to(pool, workers, WPOOL_GRACEFUL);
+}
+
+static wpool_status more_by_configure(wpool *pool, unsigned workers) {
+    wpool_config config = config_of(pool);
+    config.workers = workers;
+    config.max_workers = workers + 1;
+    config.queue_capacity = 3;
+    config.when_full = WPOOL_REFUSE;
+    return wpool_configure(pool, &config);
+}
+
+/* Two workers, of which so many are busy, are to become more; whichever thread is denied. */
+static void check_no_more(wpool_status (*more)(wpool *, unsigned), unsigned added, unsigned busy) {
+    memory used = {0};
+    const wpool_allocator allocator = memory_allocator(&used);
+    const surroundings before = surroundings_now();
+    gate door = GATE_CLOSED;
+    atomic_uint count = 0;
+    wpool_config config = hooked(2);
+    config.allocator = &allocator;
+    config.min_workers = 1;
+    wpool *pool = pool_from(config);
+    for (unsigned i = 0; i < busy; i++)
+        CHECK_EQ(wpool_submit(pool, gate_job, &door, NULL), WPOOL_OK);
+    gate_await_count(&door, busy);
+    for (unsigned n = 1; n <= added; n++) {
+        threads_deny(n, n);
+        CHECK_EQ(more(pool, 2 + added), WPOOL_NO_THREAD);
+        CHECK_EQ(atomic_load(&threads_asked), n);
+        CHECK_EQ(pool_stats(pool).workers, 2);
+        CHECK_EQ(pool_stats(pool).running, busy);
+        config = config_of(pool);
+        CHECK(config.workers == 2 && config.min_workers == 1 && config.max_workers == 0);
+        CHECK(config.queue_capacity == 1024 && config.when_full == WPOOL_BLOCK);
+        surroundings_await_threads(before.threads + 2);
+        CHECK_EQ(wpool_workers(pool, NULL, 0), 2);
+        CHECK_EQ(pool_stats(pool).workers_leaving, 0);
+        count_submit(pool, &count, 10);
+    }
+    threads_deny(0, 0);
+    CHECK_EQ(more(pool, 2 + added), WPOOL_OK);
+    CHECK_EQ(pool_stats(pool).workers, 2 + added);
+    gate_open(&door);
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    CHECK_EQ(atomic_load(&count), 10 * added);
+    check_attendance(2 + added * (added - 1) / 2 + added);
+    memory_check_empty(&used);
+    surroundings_check(before);
+}
+
+TEST(no_thread_no_more_workers_whichever_it_was) {
+    for (unsigned busy = 0; busy <= 2; busy++) {
+        atomic_store(&started, 0);
+        atomic_store(&ended, 0);
+        check_no_more(more_by_scale, 5, busy);
+    }
+}
+
+TEST(no_thread_no_other_config) {
+    for (unsigned busy = 0; busy <= 2; busy++) {
+        atomic_store(&started, 0);
+        atomic_store(&ended, 0);
+        check_no_more(more_by_configure, 5, busy);
+    }
+}
+
+static atomic_bool has_taken;
+
+static int take_job(void *arg, wpool_job *job) {
+    (void)arg;
+    for (int i = 0; i < 2000; i++)
+        CHECK_EQ(wpool_take(wpool_job_pool(job), WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    atomic_store(&has_taken, true);
+    return 0;
+}
+
+/* It has perhaps seen the worker that is not there after all. */
+TEST(the_only_worker_takes_and_no_other_comes) {
+    wpool *pool = pool_from((wpool_config){.workers = 1, .results = true});
+    threads_deny(1, UINT32_MAX);
+    CHECK_EQ(wpool_submit(pool, take_job, NULL, NULL), WPOOL_OK);
+    while (!atomic_load(&has_taken))
+        CHECK_EQ(wpool_scale(pool, 1, WPOOL_GRACEFUL), WPOOL_NO_THREAD);
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+}
+
+TEST(fewer_workers_need_no_thread) {
+    atomic_uint count = 0;
+    wpool *pool = pool_from(hooked(5));
+    threads_deny(1, UINT32_MAX);
+    CHECK_EQ(wpool_scale(pool, -2, WPOOL_GRACEFUL), WPOOL_OK);
+    CHECK_EQ(more_by_configure(pool, 1), WPOOL_OK);
+    CHECK_EQ(wpool_scale(pool, 1, WPOOL_GRACEFUL), WPOOL_NO_THREAD);
+    CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    CHECK_EQ(atomic_load(&count), 1);
+    check_attendance(5);
+}
+
 /* ---- when a worker must be replaced ---- */
 
 /* Jobs that leave their threads, with others between: all end, nothing is left. */
@@ -121,6 +230,29 @@ TEST(a_worker_that_could_not_be_replaced_twice_can_be_later) {
 TEST(workers_that_are_replaced_now_and_then) {
     threads_deny(4, 7);
     check_leavers(2, 50);
+}
+
+TEST(a_worker_that_is_to_leave_needs_no_replacement) {
+    const surroundings before = surroundings_now();
+    gate door = GATE_CLOSED;
+    task leaver = {.door = &door, .leaves = true};
+    wpool_worker_info infos[2];
+    wpool *pool = pool_from(hooked(2));
+    threads_deny(1, UINT32_MAX);
+    task_submit(pool, &leaver, NULL);
+    gate_await_count(&door, 1);
+    CHECK_EQ(wpool_workers(pool, infos, 2), 2);
+    const unsigned busy = infos[0].activity == WPOOL_BUSY ? 0 : 1;
+    CHECK_EQ(wpool_worker_stop(pool, busy, WPOOL_GRACEFUL, NULL), WPOOL_OK);
+    gate_open(&door);
+    CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK);
+    surroundings_await_threads(before.threads + 1);
+    CHECK_EQ(atomic_load(&threads_asked), 0);
+    CHECK_EQ(atomic_load(&leaver.state), WPOOL_STATE_FAILED);
+    CHECK_EQ(wpool_workers(pool, infos, 2), 1);
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    check_attendance(2);
+    surroundings_check(before);
 }
 
 /* ---- a nested job leaves, and there is no other thread ---- */

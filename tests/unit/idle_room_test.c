@@ -8,7 +8,10 @@ enum { WORKERS = 4 };
 
 static wpool__sleeper sleepers[WPOOL_MAX_WORKERS];
 static wpool__lot lot;
-static wpool__idle idle = {.sleepers = sleepers, .lot = &lot};
+static wpool__idle idle = {.sleepers = {.size = sizeof *sleepers,
+                                        .first = WPOOL_MAX_WORKERS,
+                                        .chunks = {(unsigned char *)sleepers}},
+                           .lot = &lot};
 
 static unsigned top(void) { return wpool__idle_top(atomic_load(&idle.word)); }
 static unsigned sleeping(void) { return wpool__idle_count(atomic_load(&idle.word)); }
