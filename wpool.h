@@ -615,9 +615,10 @@ WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool
 WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent);
 
 /* Cancel every job of the group and of those below it, hot, as wpool_cancel does; stop the pools
-   that have it as upstream, hot. From now on no job enters (WPOOL_CANCELLED). A caller-owned job
-   that is queued keeps its place until a worker comes by, which discards it. WPOOL_ALREADY. May
-   call on_done of jobs, and wait as wpool_cancel does. */
+   that have it as upstream, hot. From now on no job enters (WPOOL_CANCELLED); one whose submit is
+   blocked by a full queue is discarded once it has been accepted. A caller-owned job that is queued
+   keeps its place until a worker comes by, which discards it. WPOOL_ALREADY. May call on_done of
+   jobs, and wait as wpool_cancel does. */
 WPOOL_API wpool_status wpool_group_cancel(wpool_group *group);
 
 /* From now on the first job of the group, or of one below it, that fails cancels the group; one
@@ -650,9 +651,9 @@ WPOOL_API bool wpool_cancelled(const wpool_job *job);
 /* Have call(arg) called, once, when the job is told to end: on the thread that tells it. From now
    until the function that was given the job returns; after that it is not called, nor still
    running. In place of one that was set before; NULL: none. call must be short: it must not block,
-   leave its thread, or call functions of this pool. WPOOL_CANCELLED: the job has been told already,
-   so it was called here. WPOOL_INVALID: a plain job; let it have an id. Waits while others are
-   being called. */
+   leave its thread, or call functions of this pool or of groups. WPOOL_CANCELLED: the job has been
+   told already, so it was called here. WPOOL_INVALID: a plain job; let it have an id. Waits while
+   others are being called. */
 WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), void *arg);
 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
@@ -1286,6 +1287,38 @@ static void wpool__thread_name(const char *name, const char *which) {
 #elif defined(__APPLE__)
     pthread_setname_np(text);
 #endif
+}
+
+static void wpool__signal_ignore(int signal) { (void)signal; }
+
+/* Can threads be interrupted by it? */
+static bool wpool__signal_is_fit(int signal) {
+    struct sigaction action;
+    return signal > 0 && signal != SIGKILL && signal != SIGSTOP &&
+           sigaction(signal, NULL, &action) == 0;
+}
+
+/* Gives it a handler, unless it has one: system calls are to return EINTR, not to begin again. */
+static void wpool__signal_handle(int signal) {
+    struct sigaction action;
+    if (sigaction(signal, NULL, &action) != 0 || action.sa_flags & SA_SIGINFO) return;
+    if (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN) return;
+    memset(&action, 0, sizeof action);
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = wpool__signal_ignore;
+    sigaction(signal, &action, NULL);
+}
+
+/* Lets the calling thread be interrupted by it. */
+static void wpool__thread_admit(int signal) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void wpool__thread_interrupt(wpool__thread thread, int signal) {
+    pthread_kill(thread, signal);
 }
 
 /* Binds the calling thread to the index-th allowed CPU, counting round. */
@@ -3184,6 +3217,15 @@ typedef struct wpool_worker {
     uint32_t popped; /* calls from its deque since it last looked at the queue */
     uint32_t random;
 
+    /* with interrupt_signal, under the lock of the timers */
+    const WPOOL_ATOMIC(uint32_t) *
+        innermost;      /* says whether what it runs was told; NULL: nothing */
+    wpool__timer nudge; /* while it was */
+    unsigned nudges;    /* so far */
+#ifndef WPOOL_NO_THREADS
+    wpool__thread runner;
+#endif
+    /* its own thread only */
     bool has_left_nested; /* its thread is leaving by pthread_exit, out of a job inside of a job */
     bool is_busy_time;    /* the last sleep was short */
     bool is_searching;
@@ -3419,6 +3461,74 @@ static void wpool__keeper_set(wpool *pool, wpool__timer *timer, int64_t when) {
     if (is_news) wpool__event_notify_all(&pool->lot, &timers->changed);
 }
 
+/* -- with interrupt_signal: who keeps the time sends it to a worker, again and again while what
+   runs there innermost has been told to end. So none is lost that comes just before a system call
+   -- */
+
+#ifdef WPOOL_NO_THREADS
+#define wpool__worker_expose(worker, told) ((void)(worker), (void)(told), NULL)
+#define wpool__worker_nudge_all(pool) ((void)(pool))
+#else
+/* Under the lock of the timers, which this lets go of. */
+static void wpool__nudge_due(wpool *pool, wpool__timer *timer) {
+    wpool_worker *worker =
+        (wpool_worker *)(void *)((unsigned char *)timer - offsetof(wpool_worker, nudge));
+    unsigned doubled = worker->nudges < 5 ? worker->nudges : 5;
+    worker->nudges++;
+    wpool__thread_interrupt(worker->runner, pool->config.interrupt_signal);
+    wpool__timers_set(&pool->keeper.timers, timer, timer->when + (WPOOL_MS(1) << doubled));
+    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+}
+
+/* True: who keeps the time is to look. Under the lock. */
+static bool wpool__worker_nudge(wpool_worker *worker) {
+    if (!worker->innermost || worker->nudge.link) return false;
+    /* relaxed: who tells it has the lock after that, or had it before the worker */
+    if (!(wpool__load_relaxed(worker->innermost) & WPOOL__JOB_TOLD)) return false;
+    worker->nudge.due = wpool__nudge_due;
+    return wpool__timers_set(&worker->pool->keeper.timers, &worker->nudge, WPOOL_CLOCK());
+}
+
+/* Somebody has been told to end: those who run such a job are interrupted. */
+static void wpool__worker_nudge_all(wpool *pool) {
+    bool is_news = false;
+    if (!pool->config.interrupt_signal || pool->is_inline) return;
+    uint32_t count = wpool__crew_count(pool);
+    wpool__lock_take(&pool->lot, &pool->keeper.timers.lock);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++)
+        is_news = wpool__worker_nudge(wpool__crew_at(pool, i)) || is_news;
+    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+    if (is_news) wpool__event_notify_all(&pool->lot, &pool->keeper.timers.changed);
+}
+
+/* What the worker runs from now on (NULL: nothing); what it ran before. Its own thread. No signal
+   that was meant for that comes later. */
+static const WPOOL_ATOMIC(uint32_t) *
+    wpool__worker_expose(wpool_worker *worker, const WPOOL_ATOMIC(uint32_t) * told) {
+    if (!worker || worker->is_guest || !worker->pool->config.interrupt_signal) return NULL;
+    wpool *pool = worker->pool;
+    wpool__timers *timers = &pool->keeper.timers;
+    wpool__lock_take(&pool->lot, &timers->lock);
+    const WPOOL_ATOMIC(uint32_t) *before = worker->innermost;
+    bool was_nudged = worker->nudges != 0;
+    wpool__timers_remove(timers, &worker->nudge);
+    worker->nudges = 0;
+    worker->innermost = told;
+    worker->runner = wpool__thread_self();
+    bool is_news = !pool->is_inline && wpool__worker_nudge(worker);
+    wpool__lock_release(&pool->lot, &timers->lock);
+    if (is_news) wpool__event_notify_all(&pool->lot, &timers->changed);
+    if (was_nudged) WPOOL_YIELD(); /* a system call: what was sent arrives before it returns */
+    return before;
+}
+#endif
+
+/* Somebody has been told to end: calls those who want to know. */
+static void wpool__worker_call_told(wpool *pool) {
+    wpool__listeners_call(&pool->lot, &pool->listeners);
+    wpool__worker_nudge_all(pool);
+}
+
 /* -- groups: the members that have not finished are in a list, under the lock of the tree. A group
    is in its parent's list while there is something in it. Who takes the last one out does not touch
    the group once the lock is free again: it may be gone then -- */
@@ -3479,9 +3589,8 @@ static bool wpool__group_is_told(const wpool_group *group) {
 
 /* One more thing in the group: a job, or a pool that has it as upstream (no job). Under the lock.
    */
-static void wpool__group_tie(wpool_group *group, unsigned jobs) {
+static void wpool__group_tie(wpool_group *group) {
     for (; group; group = group->parent) {
-        group->unfinished += jobs;
         if (group->ties++ != 0 || !group->parent) continue;
         wpool_group *next = group->next = group->parent->children;
         group->link = &group->parent->children;
@@ -3490,7 +3599,7 @@ static void wpool__group_tie(wpool_group *group, unsigned jobs) {
     }
 }
 
-/* Wakes who waits for the group, all or those only who help. Under the lock. */
+/* Wakes who waits for the group, all or only those who run what is queued. Under the lock. */
 static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
     wpool__group_waiter *next;
     for (wpool__group_waiter *waiter = group->waiters; waiter; waiter = next) {
@@ -3504,13 +3613,15 @@ static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
     }
 }
 
-/* A member has been accepted: those who wait for the group may run it. Until the lock is free
-   nobody ends it. */
-static void wpool__group_admit(wpool_group *group, wpool__lot *lot, wpool_job *job) {
+/* A member has been accepted: from now on it is waited for, and those who wait may run it. Until
+   the lock is free nobody ends it. */
+static void wpool__group_admit(wpool_group *group, wpool_job *job) {
     wpool__lock *lock = wpool__group_lock(group);
-    wpool__job_admit(lot, job);
-    for (; group; group = group->parent)
-        wpool__group_wake(group, true);
+    wpool__job_admit(&job->pool->lot, job);
+    for (; group; group = group->parent) {
+        group->unfinished++;
+        wpool__group_wake(group, !job->pool->is_inline);
+    }
     wpool__group_unlock(lock);
 }
 
@@ -3557,10 +3668,9 @@ static void wpool__group_tell(wpool_group *group, wpool__group_told *told) {
             told->jobs = job;
         }
     }
-    const wpool *last = NULL;
+    const wpool *last = NULL; /* caller-owned jobs are told while they stay */
     for (wpool_job *job = group->members; job; job = job->group_next) {
-        if (!job->id && job->pool != last)
-            wpool__listeners_call(&job->pool->lot, &job->pool->listeners);
+        if (!job->id && job->pool != last) wpool__worker_call_told(job->pool);
         if (!job->id) last = job->pool;
     }
     for (wpool__upstream *upstream = group->pools; upstream; upstream = upstream->next) {
@@ -3615,7 +3725,7 @@ static void wpool__keeper_expire(wpool *pool, wpool__timer *timer) {
     if (record) {
         wpool__worker_cancel(pool, record, WPOOL_HOT);
     } else {
-        wpool__listeners_call(&pool->lot, &pool->listeners);
+        wpool__worker_call_told(pool);
     }
 }
 
@@ -3674,7 +3784,9 @@ static int wpool__worker_call(wpool_job *job) {
     wpool__context *context = wpool__context_of(job->pool);
     const WPOOL_ATOMIC(uint32_t) *before = context->told;
     context->told = job->told;
+    const WPOOL_ATOMIC(uint32_t) *outer = wpool__worker_expose(job->worker, job->told);
     int error = job->fn(job->arg, job);
+    (void)wpool__worker_expose(job->worker, outer);
     context->told = before;
     wpool__worker_unlisten(job);
     return error;
@@ -3753,7 +3865,7 @@ static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpo
         return WPOOL_OK; /* the reference is the call's now */
     }
     bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, 0);
-    if (is_running && is_hot) wpool__listeners_call(&pool->lot, &pool->listeners);
+    if (is_running && is_hot) wpool__worker_call_told(pool);
     wpool__table_drop(&pool->table, record);
     return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
 }
@@ -3794,7 +3906,16 @@ static void wpool__frame_run_forked(wpool__frame *frame) {
     frame->call.fn = NULL;
 }
 
-/* Runs the frame's call, or discards it if the pool was stopped. */
+/* Calls the function of a plain job. */
+static int wpool__frame_call(const wpool__frame *frame) {
+    wpool_job *self = frame->self;
+    const WPOOL_ATOMIC(uint32_t) *outer = wpool__worker_expose(self->worker, self->told);
+    int error = frame->call.fn(frame->call.arg, self);
+    (void)wpool__worker_expose(self->worker, outer);
+    return error;
+}
+
+/* Runs the frame's call, or discards it if it is not to run. */
 static void wpool__frame_run(wpool__frame *frame) {
     wpool *pool = frame->self->pool;
     wpool__call call = frame->call;
@@ -3819,7 +3940,7 @@ static void wpool__frame_run(wpool__frame *frame) {
     }
     wpool__account_begin(frame->account);
     wpool__worker_free_room(pool, 1);
-    int error = call.fn(call.arg, frame->self);
+    int error = has_record ? call.fn(call.arg, frame->self) : wpool__frame_call(frame);
     frame->call.fn = NULL;
     if (!has_record)
         wpool__account_end(&pool->lot, frame->account, wpool__worker_outcome(frame->self, error));
@@ -4151,6 +4272,7 @@ static void wpool__worker_lose(void *arg) {
     wpool_worker *worker = frame->self->worker;
     if (frame->is_lost) return; /* it went on from here and has left again: the same frame */
     frame->is_lost = true;
+    (void)wpool__worker_expose(worker, NULL);
     if (wpool__worker_is_leaving(worker)) {
         wpool__frame_abandon(frame);
         wpool__worker_go(worker);
@@ -4180,6 +4302,8 @@ static void *wpool__worker_main(void *arg) {
     wpool *pool = worker->pool;
     wpool__frame frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL};
     wpool__context context = {pool, worker, NULL, 0, NULL};
+    int interrupt_signal = pool->config.interrupt_signal;
+    if (interrupt_signal) wpool__thread_admit(interrupt_signal);
     if (worker->has_lost) wpool__thread_join(worker->lost);
     worker->has_lost = worker->has_left_nested = false;
     wpool__contexts = &context;
@@ -4504,7 +4628,7 @@ static void wpool__pool_admit(wpool *pool, wpool__call call) {
     wpool_job *job = (wpool_job *)call.arg;
     if (call.fn != wpool__worker_run_record) return;
     if (job->group) {
-        wpool__group_admit(job->group, &pool->lot, job);
+        wpool__group_admit(job->group, job);
     } else {
         wpool__job_admit(&pool->lot, job);
     }
@@ -4726,7 +4850,7 @@ static wpool_status wpool__pool_enter(wpool_job *job) {
         job->group_link = &group->members;
         group->members = job;
         if (next) next->group_link = &job->group_next;
-        wpool__group_tie(group, 1);
+        wpool__group_tie(group);
     }
     wpool__group_unlock(lock);
     return status;
@@ -4738,7 +4862,7 @@ static void wpool__pool_withdraw(wpool_job *job) {
     job->error = 0;
     if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
     if (job->timer.due) wpool__keeper_set(job->pool, &job->timer, WPOOL__NEVER);
-    if (group) wpool__group_untie(group, 1);
+    if (group) wpool__group_untie(group, 0);
 }
 
 /* A record for a job, owned if somebody is to have its result: who asked for the id, or the
@@ -4858,7 +4982,8 @@ typedef struct wpool__group_view {
     bool is_over;       /* no job is unfinished */
     bool is_own;        /* the caller is one of its jobs, or inside of one */
     wpool_job *next;    /* one that the caller could run */
-    wpool *inline_pool; /* of a job that waits for somebody to drive it */
+    wpool *drivable;    /* the inline pool of a job that waits for somebody to drive it */
+    wpool *driven;      /* NULL: any will do for that */
     int first_error;
 } wpool__group_view;
 
@@ -4870,8 +4995,13 @@ static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
         if (view->thread && state == WPOOL_STATE_RUNNING &&
             wpool__load_relaxed(&job->thread) == view->thread)
             view->is_own = true;
-        if (state == WPOOL_STATE_WAITING && job->pool == view->pool) view->next = job;
-        if (job->pool->is_inline) view->inline_pool = job->pool;
+        if (state != WPOOL_STATE_WAITING) continue;
+        if (job->pool == view->pool) {
+            view->next = job;
+        } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
+            bool is_free = wpool__lock_is_free(&job->pool->driver);
+            if (is_free || !view->drivable) view->drivable = job->pool;
+        }
     }
     for (wpool_group *child = group->children; child; child = child->next)
         wpool__group_look_at(child, view);
@@ -4883,16 +5013,16 @@ static void wpool__group_view_now(wpool__group_view *view) {
     view->first_error = view->group->first_error;
     view->is_own = false;
     view->next = NULL;
-    view->inline_pool = NULL;
+    view->drivable = NULL;
     if (!view->is_over) wpool__group_look_at(view->group, view);
     wpool__group_unlock(lock);
 }
 
-/* Is it over, or nothing left to drive? */
-static bool wpool__group_has_no_inline(void *ctx) {
+/* Is it over, or nothing left to drive there? */
+static bool wpool__group_is_driven(void *ctx) {
     wpool__group_view *view = (wpool__group_view *)ctx;
     wpool__group_view_now(view);
-    return view->is_over || !view->inline_pool;
+    return view->is_over || !view->drivable;
 }
 
 /* Sleeps until the group is over, time is out, or (who helps) there may be something to run. False:
@@ -4906,13 +5036,11 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
     view->group->waiters = &waiter;
     waiter.link = &view->group->waiters;
     if (next) next->link = &waiter.next;
-    bool is_over = view->group->unfinished == 0;
     wpool__group_unlock(lock);
-    if (!is_over && view->pool)
-        wpool__group_view_now(view); /* once more: who helps was announced */
+    wpool__group_view_now(view); /* once more: it is known now who waits */
+    bool is_idle = !view->is_over && !view->next && !view->drivable;
     /* relaxed: what it says is found out under the lock */
-    while (!is_over && !view->next && !wpool__load_relaxed(&waiter.woken) &&
-           !wpool__is_past(deadline))
+    while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
         WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
     lock = wpool__group_lock(view->group);
     if (waiter.link) {
@@ -4952,10 +5080,12 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
         if (deadline == 0) return WPOOL_TIMEOUT;
         if (wpool__group_help(worker, view, &round)) {
             if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        } else if (view->inline_pool && view->inline_pool != view->pool) {
-            if (!wpool__pool_await(view->inline_pool, &view->inline_pool->drive,
-                                   wpool__group_has_no_inline, view, deadline))
+        } else if (view->drivable) {
+            view->driven = view->drivable;
+            if (!wpool__pool_await(view->driven, &view->driven->drive, wpool__group_is_driven, view,
+                                   deadline))
                 return wpool__pool_gave_up(deadline);
+            view->driven = NULL;
         } else {
             if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
 #ifdef WPOOL_NO_THREADS
@@ -5029,11 +5159,12 @@ static bool wpool__pool_take_or_run(void *ctx) {
 /* Counts one more worker of so many that sleeps there. False: it would be the last one. */
 static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
     uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
+    uint32_t next;
     do {
-        if (asleep + 1 >= present) return false;
+        next = asleep + 1 >= present ? asleep : asleep + 1;
         /* relaxed: whoever comes last sees the others, since it changes the same word */
-    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, asleep + 1));
-    return true;
+    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, next));
+    return next != asleep;
 }
 
 /* A job takes a result: it runs others first, and never puts the last worker to sleep. */
@@ -5151,7 +5282,7 @@ static void wpool__crew_tell_all(wpool *pool) {
         wpool__crew_order(wpool__crew_at(pool, i), WPOOL__JOB_TOLD);
     wpool__table_tell(&pool->table, NULL);
     wpool__listeners_tell(&pool->lot, &pool->listeners, NULL);
-    wpool__listeners_call(&pool->lot, &pool->listeners);
+    wpool__worker_call_told(pool);
 }
 
 /* Tells every job that runs on a worker, or begins there. */
@@ -5164,7 +5295,7 @@ static void wpool__crew_tell(wpool_worker *worker) {
         wpool__table_tell(&pool->table, address);
         wpool__listeners_tell(&pool->lot, &pool->listeners, address);
     }
-    wpool__listeners_call(&pool->lot, &pool->listeners);
+    wpool__worker_call_told(pool);
 }
 
 /* One more worker, without a thread; index: as a worker, or as a guest. False: out of memory. Under
@@ -5219,6 +5350,7 @@ static bool wpool__crew_start(wpool_worker *worker) {
     wpool__crew_count_in(worker, WPOOL__SERVES);
     if (wpool__worker_start(worker)) return true;
     wpool__crew_count_in(worker, WPOOL__ABSENT);
+    wpool__event_notify_all(&worker->pool->lot, &worker->pool->results.event); /* it is not there */
     return false;
 }
 
@@ -5422,7 +5554,7 @@ static wpool_status wpool__upstream_enter(wpool *pool, wpool_group *group) {
     upstream->link = &group->pools;
     group->pools = upstream;
     if (upstream->next) upstream->next->link = &upstream->next;
-    wpool__group_tie(group, 0);
+    wpool__group_tie(group);
     wpool__group_unlock(lock);
     if (is_told) wpool__upstream_stop(pool);
     return is_armed ? WPOOL_OK : WPOOL_NO_THREAD;
@@ -5513,6 +5645,10 @@ static const char *wpool__config_fault(const wpool_config *config) {
         return "queue_capacity";
     if ((unsigned)config->when_full > WPOOL_DROP_OLDEST) return "when_full";
     if ((unsigned)config->help > WPOOL_HELP_NONE) return "help";
+#ifndef WPOOL_NO_THREADS
+    if (config->interrupt_signal && !wpool__signal_is_fit(config->interrupt_signal))
+        return "interrupt_signal";
+#endif
     return allocator && !(allocator->alloc && allocator->free) ? "allocator" : NULL;
 }
 
@@ -5634,6 +5770,12 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     if (is_made && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
     if (is_made && pool->is_inline) wpool__worker_begin(wpool__crew_at(pool, WPOOL_GUESTS));
     if (is_made && !pool->is_inline) status = wpool__crew_grow(pool, config->workers);
+#ifndef WPOOL_NO_THREADS
+    if (status == WPOOL_OK && config->interrupt_signal) {
+        wpool__signal_handle(config->interrupt_signal);
+        if (!wpool__keeper_start(pool)) status = WPOOL_NO_THREAD;
+    }
+#endif
     if (status == WPOOL_OK && config->group) status = wpool__upstream_enter(pool, config->group);
     if (status == WPOOL_OK) {
         *out = pool;

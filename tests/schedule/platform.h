@@ -22,10 +22,14 @@ static bool wpool__thread_start(wpool__thread *thread, void *(*start)(void *), v
 
 static void wpool__thread_join(wpool__thread thread) { sched_join(thread); }
 static wpool__thread wpool__thread_self(void) { return sched.current; }
-static void wpool__thread_name(const char *name, const char *which) {
-    (void)name, (void)which;
-}
+static void wpool__thread_name(const char *name, const char *which) { (void)name, (void)which; }
 static void wpool__thread_pin(unsigned index) { (void)index; }
+static bool wpool__signal_is_fit(int signal) { return signal > 0; }
+static void wpool__signal_handle(int signal) { (void)signal; }
+static void wpool__thread_admit(int signal) { (void)signal; }
+static void wpool__thread_interrupt(wpool__thread thread, int signal) {
+    SCHED_CHECK(thread > 0 && signal > 0);
+}
 static unsigned wpool__platform_cpus(void) { return 2; }
 static bool wpool__platform_has_fence(void) { return sched.has_fences; }
 static void wpool__platform_random(unsigned char *bytes, size_t n) {

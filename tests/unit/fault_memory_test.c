@@ -432,8 +432,9 @@ static bool check_denied(wpool_status (*edit)(wpool *), unsigned n, size_t *bloc
     m.first_denied = m.last_denied = 0;
     if (is_denied) {
         CHECK_EQ(wpool_try_submit(pool, count_job, &count, NULL), WPOOL_FULL);
+        while (wpool_workers(pool, NULL, 0) != (POOL_IS_INLINE ? 1 : 2))
+            sched_yield(); /* those that were started leave */
         if (!POOL_IS_INLINE) surroundings_await_threads(around.threads + 2);
-        CHECK_EQ(wpool_workers(pool, NULL, 0), POOL_IS_INLINE ? 1 : 2);
         CHECK_EQ(edit(pool), WPOOL_OK);
     }
     if (n == 0) *blocks = atomic_load(&m.blocks), *bytes = atomic_load(&m.bytes);
