@@ -2458,13 +2458,14 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
 }
 
 /* From delayed, as it is while nobody has accepted it, to waiting. Submitter only; the job is not
-   in the queue yet. */
-static void wpool__job_admit(wpool__lot *lot, wpool_job *job) {
+   in the queue yet. True: it is not to start any more. */
+static bool wpool__job_admit(wpool__lot *lot, wpool_job *job) {
     uint32_t old = WPOOL_STATE_DELAYED; /* or with bits, as the exchange will say */
     /* [J1] what it is, to who cancels it; the queue hands it to its runner */
     while (!wpool__cas_release(&job->state, &old, (old & WPOOL__JOB_TOLD) | WPOOL_STATE_WAITING)) {
     }
     if (old & WPOOL__JOB_SLEPT_ON) WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+    return (old & WPOOL__JOB_TOLD) != 0;
 }
 
 /* From waiting to running, keeping the sleepers' bit; how: 0, or WPOOL__JOB_ENDING. False: somebody
@@ -3615,14 +3616,15 @@ static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
 
 /* A member has been accepted: from now on it is waited for, and those who wait may run it. Until
    the lock is free nobody ends it. */
-static void wpool__group_admit(wpool_group *group, wpool_job *job) {
+static bool wpool__group_admit(wpool_group *group, wpool_job *job) {
     wpool__lock *lock = wpool__group_lock(group);
-    wpool__job_admit(&job->pool->lot, job);
+    bool is_told = wpool__job_admit(&job->pool->lot, job);
     for (; group; group = group->parent) {
         group->unfinished++;
         wpool__group_wake(group, !job->pool->is_inline);
     }
     wpool__group_unlock(lock);
+    return is_told;
 }
 
 /* The job, or the pool, is no longer in it: the last touch. */
@@ -3660,9 +3662,8 @@ static void wpool__group_tell(wpool_group *group, wpool__group_told *told) {
     if (wpool__load_relaxed(&group->told)) return;
     wpool__store_release(&group->told, 1); /* [C1] to who asks */
     for (wpool_job *job = group->members; job; job = job->group_next) {
-        if (!job->id) {
-            wpool__job_doom(job);
-        } else if (wpool__table_pin(&job->pool->table, job->id)) {
+        wpool__job_doom(job); /* none of them starts any more */
+        if (job->id && wpool__table_pin(&job->pool->table, job->id)) {
             wpool__pool_visit(job->pool);
             job->group_told = told->jobs;
             told->jobs = job;
@@ -3969,6 +3970,7 @@ static void wpool__frame_abandon(void *arg) {
 
 static void wpool__worker_leave_nested(void *arg) {
     wpool__frame *frame = (wpool__frame *)arg;
+    (void)wpool__worker_expose(frame->self->worker, NULL);
     wpool__frame_abandon(frame);
     frame->self->worker->has_left_nested = true;
 }
@@ -4623,15 +4625,21 @@ static bool wpool__pool_has_room(void *ctx) {
            wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool, capacity);
 }
 
-/* A call has been accepted, and is about to be there for others. */
-static void wpool__pool_admit(wpool *pool, wpool__call call) {
+/* A call has been accepted, and is about to be there for others. True: it was told to end already.
+   */
+static bool wpool__pool_admit(wpool *pool, wpool__call call) {
     wpool_job *job = (wpool_job *)call.arg;
-    if (call.fn != wpool__worker_run_record) return;
-    if (job->group) {
-        wpool__group_admit(job->group, job);
-    } else {
-        wpool__job_admit(&pool->lot, job);
-    }
+    if (call.fn != wpool__worker_run_record) return false;
+    return job->group ? wpool__group_admit(job->group, job) : wpool__job_admit(&pool->lot, job);
+}
+
+/* Puts an accepted call into the queue. */
+static void wpool__pool_put(wpool *pool, uint64_t claimed, wpool__call call) {
+    wpool__record *record = NULL;
+    if (wpool__pool_admit(pool, call))
+        record = wpool__table_pin(&pool->table, ((wpool_job *)call.arg)->id);
+    wpool__queue_put(&pool->queue, claimed, call);
+    if (record) wpool__worker_cancel(pool, record, WPOOL_HOT);
 }
 
 /* Accepts a call past the queue, to be run by the caller or put onto its deque. */
@@ -4770,11 +4778,8 @@ static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_w
         bool is_closed;
         size_t n = wpool__pool_claim(pool, batch->count - done, &first, &is_closed);
         if (n != 0) {
-            for (size_t i = 0; i < n; i++) {
-                wpool__call call = wpool__batch_at(batch, done + i);
-                wpool__pool_admit(pool, call);
-                wpool__queue_put(&pool->queue, first + i, call);
-            }
+            for (size_t i = 0; i < n; i++)
+                wpool__pool_put(pool, first + i, wpool__batch_at(batch, done + i));
             wpool__pool_announce(pool);
             done += n;
             if (wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
@@ -4830,7 +4835,7 @@ static bool wpool__pool_arm(wpool_job *job) {
     int64_t deadline = wpool__job_deadline(job);
     if (deadline == WPOOL__NEVER && !job->timer.due) return true;
     if (!wpool__keeper_start(pool)) return false;
-    job->timer.due = wpool__keeper_expire;
+    if (!job->timer.due) job->timer.due = wpool__keeper_expire; /* else the keeper may read it */
     wpool__keeper_set(pool, &job->timer, deadline);
     return true;
 }
@@ -4977,7 +4982,7 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
 /* A look at a group. */
 typedef struct wpool__group_view {
     wpool_group *group;
-    const void *thread; /* NULL: the caller is no job */
+    const void *thread; /* NULL: the caller is no job, or that was looked at before */
     wpool *pool;        /* of which the caller is a worker, or NULL */
     bool is_over;       /* no job is unfinished */
     bool is_own;        /* the caller is one of its jobs, or inside of one */
@@ -4998,16 +5003,18 @@ static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
         if (state != WPOOL_STATE_WAITING) continue;
         if (job->pool == view->pool) {
             view->next = job;
+            if (!view->thread) return;
         } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
             bool is_free = wpool__lock_is_free(&job->pool->driver);
             if (is_free || !view->drivable) view->drivable = job->pool;
         }
     }
     for (wpool_group *child = group->children; child; child = child->next)
-        wpool__group_look_at(child, view);
+        if (view->thread || !view->next) wpool__group_look_at(child, view);
 }
 
-static void wpool__group_view_now(wpool__group_view *view) {
+/* What is drivable gets a visitor if is_visited. */
+static void wpool__group_view_now(wpool__group_view *view, bool is_visited) {
     wpool__lock *lock = wpool__group_lock(view->group);
     view->is_over = view->group->unfinished == 0;
     view->first_error = view->group->first_error;
@@ -5015,13 +5022,14 @@ static void wpool__group_view_now(wpool__group_view *view) {
     view->next = NULL;
     view->drivable = NULL;
     if (!view->is_over) wpool__group_look_at(view->group, view);
+    if (view->drivable && is_visited) wpool__pool_visit(view->drivable);
     wpool__group_unlock(lock);
 }
 
 /* Is it over, or nothing left to drive there? */
 static bool wpool__group_is_driven(void *ctx) {
     wpool__group_view *view = (wpool__group_view *)ctx;
-    wpool__group_view_now(view);
+    wpool__group_view_now(view, false);
     return view->is_over || !view->drivable;
 }
 
@@ -5037,7 +5045,7 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
     waiter.link = &view->group->waiters;
     if (next) next->link = &waiter.next;
     wpool__group_unlock(lock);
-    wpool__group_view_now(view); /* once more: it is known now who waits */
+    wpool__group_view_now(view, false); /* once more: it is known now who waits */
     bool is_idle = !view->is_over && !view->next && !view->drivable;
     /* relaxed: what it says is found out under the lock */
     while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
@@ -5066,6 +5074,27 @@ static bool wpool__group_help(wpool_worker *worker, wpool__group_view *view, uns
     return view->next != NULL;
 }
 
+/* Runs something, or sleeps. WPOOL_EMPTY: go on; else that is the answer. */
+static wpool_status wpool__group_pass(wpool_worker *worker, wpool__group_view *view,
+                                      int64_t deadline, unsigned *round) {
+    if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+    if (deadline == 0) return WPOOL_TIMEOUT;
+    if (!wpool__group_help(worker, view, round)) {
+        if (view->driven) {
+            if (!wpool__pool_await(view->driven, &view->driven->drive, wpool__group_is_driven, view,
+                                   deadline))
+                return wpool__pool_gave_up(deadline);
+            return WPOOL_EMPTY;
+        }
+#ifdef WPOOL_NO_THREADS
+        return WPOOL_DEADLOCK;
+#endif
+        if (!wpool__is_past(deadline) && !wpool__group_sleep(view, deadline))
+            return WPOOL_NO_MEMORY;
+    }
+    return wpool__is_past(deadline) ? WPOOL_TIMEOUT : WPOOL_EMPTY;
+}
+
 static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
     wpool__context *context = wpool__contexts;
     wpool_worker *worker = context ? context->worker : NULL;
@@ -5073,26 +5102,15 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
     view->thread = context ? &wpool__contexts : NULL;
     if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
     for (;;) {
-        wpool__group_view_now(view);
-        if (view->is_over) return WPOOL_OK;
-        if (view->is_own) return WPOOL_DEADLOCK;
-        if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
-        if (deadline == 0) return WPOOL_TIMEOUT;
-        if (wpool__group_help(worker, view, &round)) {
-            if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        } else if (view->drivable) {
-            view->driven = view->drivable;
-            if (!wpool__pool_await(view->driven, &view->driven->drive, wpool__group_is_driven, view,
-                                   deadline))
-                return wpool__pool_gave_up(deadline);
-            view->driven = NULL;
-        } else {
-            if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-#ifdef WPOOL_NO_THREADS
-            return WPOOL_DEADLOCK;
-#endif
-            if (!wpool__group_sleep(view, deadline)) return WPOOL_NO_MEMORY;
-        }
+        wpool__group_view_now(view, true);
+        view->driven = view->drivable;
+        view->thread = NULL; /* what is below on this stack stays there */
+        wpool_status status = view->is_over  ? WPOOL_OK
+                              : view->is_own ? WPOOL_DEADLOCK
+                                             : wpool__group_pass(worker, view, deadline, &round);
+        if (view->driven) wpool__pool_part(view->driven);
+        view->driven = NULL;
+        if (status != WPOOL_EMPTY) return status;
     }
 }
 
@@ -5538,7 +5556,6 @@ static bool wpool__upstream_arm(wpool__upstream *upstream, wpool_group *group) {
     const wpool_job like = {.group = group};
     int64_t deadline = wpool__job_deadline(&like);
     if (deadline != WPOOL__NEVER && !wpool__keeper_start(upstream->pool)) return false;
-    upstream->timer.due = wpool__upstream_expire;
     wpool__keeper_set(upstream->pool, &upstream->timer, deadline);
     return true;
 }
@@ -5547,6 +5564,7 @@ static wpool_status wpool__upstream_enter(wpool *pool, wpool_group *group) {
     wpool__upstream *upstream = &pool->upstream;
     upstream->pool = pool;
     upstream->stop = wpool__upstream_stop;
+    upstream->timer.due = wpool__upstream_expire;
     wpool__lock *lock = wpool__group_lock(group);
     bool is_told = wpool__group_is_told(group);
     bool is_armed = wpool__upstream_arm(upstream, group);
@@ -5577,13 +5595,14 @@ static bool wpool__group_arm(wpool_group *group) {
 static void wpool__upstream_leave(wpool *pool) {
     wpool__upstream *upstream = &pool->upstream;
     unsigned round = 0;
-    if (upstream->link) {
+    if (upstream->pool) {
         wpool__lock *lock = wpool__group_lock(pool->config.group);
         *upstream->link = upstream->next;
         if (upstream->next) upstream->next->link = upstream->link;
         wpool__group_unlock(lock);
         wpool__group_untie(pool->config.group, 0);
     }
+    wpool__worker_tell_drivers(pool);                 /* also those who only wait for a group */
     while (wpool__load_acquire(&pool->visitors) != 0) /* [V1] */
         wpool__spin_on(&round);
 }
@@ -5770,13 +5789,13 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     if (is_made && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
     if (is_made && pool->is_inline) wpool__worker_begin(wpool__crew_at(pool, WPOOL_GUESTS));
     if (is_made && !pool->is_inline) status = wpool__crew_grow(pool, config->workers);
-#ifndef WPOOL_NO_THREADS
-    if (status == WPOOL_OK && config->interrupt_signal) {
-        wpool__signal_handle(config->interrupt_signal);
-        if (!wpool__keeper_start(pool)) status = WPOOL_NO_THREAD;
-    }
-#endif
+    if (status == WPOOL_OK && config->interrupt_signal && !wpool__keeper_start(pool))
+        status = WPOOL_NO_THREAD;
     if (status == WPOOL_OK && config->group) status = wpool__upstream_enter(pool, config->group);
+#ifndef WPOOL_NO_THREADS
+    if (status == WPOOL_OK && config->interrupt_signal)
+        wpool__signal_handle(config->interrupt_signal);
+#endif
     if (status == WPOOL_OK) {
         *out = pool;
     } else {

@@ -2,7 +2,9 @@
    into a queue of SIZE places of which LIMIT may be used; a look for room is shared, as in
    wpool__pool_claim. CONSUMERS threads begin up to TAKES calls each, as a worker does: taken,
    then counted. Never are more calls accepted and not begun than LIMIT, nor more in the queue
-   than that and one for each consumer; what is accepted is taken once. */
+   than that and one for each consumer; what is accepted is taken once. With CHANGE one more thread
+   makes that the limit, as wpool__pool_adjust does; main puts one more call afterwards, and has
+   looked at the new one. */
 
 #ifndef SIZE
 #define SIZE 4
@@ -28,7 +30,10 @@
 #ifndef FIRST
 #define FIRST 0 /* calls that main has put before */
 #endif
-#define CALLS (FIRST + PRODUCERS * ITEMS)
+#ifndef CHANGE
+#define CHANGE 0
+#endif
+#define CALLS (FIRST + PRODUCERS * ITEMS + (CHANGE ? 1 : 0))
 
 #include "model.h"
 
@@ -41,6 +46,7 @@ static wpool__queue queue = {.ring = &queue.first, .first = {.slots = slots, .ma
 static wpool__account accounts[CONSUMERS + 1] = {{.is_shared = true}};
 static wpool__watch watch = {.accounts = MODEL_SHELF(accounts), .count = CONSUMERS + 1};
 static _Atomic(uint64_t) room_until;
+static _Atomic(size_t) capacity = LIMIT;
 static int accepted[CALLS + 1];
 
 /* Accepted is never more than LIMIT above begun, which is read later here: so it may be higher than
@@ -53,13 +59,25 @@ static void look(void) {
 /* As wpool__pool_claim. */
 static size_t claim(size_t want, uint64_t *first) {
     bool is_closed;
-    uint64_t until = wpool__load_acquire(&room_until);
+    uint64_t seen = wpool__load_acquire(&room_until), until = seen & WPOOL__GATE_COUNT;
     size_t n = wpool__gate_claim(&queue.tail, until, want, first, &is_closed);
     if (n != 0) return n;
-    until = wpool__watch_left(&watch, 0) + LIMIT;
-    wpool__store_release(&room_until, until);
+    size_t places = wpool__load_seq_cst(&capacity);
+    until = wpool__watch_left(&watch, 0) + places;
+    wpool__cas_release(&room_until, &seen, (seen & ~WPOOL__GATE_COUNT) | until);
     return wpool__gate_claim(&queue.tail, until, want, first, &is_closed);
 }
+
+/* As wpool__pool_adjust. */
+static void changer(int index) {
+    (void)index;
+    wpool__store_seq_cst(&capacity, CHANGE);
+    uint64_t seen = wpool__load_relaxed(&room_until);
+    while (!wpool__cas_release(&room_until, &seen,
+                               (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
+    }
+}
+MODEL_THREAD(changer)
 
 static void put(int from, int count) {
     for (int done = 0; done < count;) {
@@ -95,13 +113,25 @@ static void consumer(int index) {
 MODEL_THREAD(consumer)
 
 int main(void) {
-    pthread_t producers[PRODUCERS], consumers[CONSUMERS];
+    pthread_t producers[PRODUCERS], consumers[CONSUMERS], changing;
     uint64_t total = 0;
     put(0, FIRST);
     for (int i = 0; i < PRODUCERS; i++)
         MODEL_START(&producers[i], producer, i);
     for (int i = 0; i < CONSUMERS; i++)
         MODEL_START(&consumers[i], consumer, i);
+    if (CHANGE) {
+        MODEL_START(&changing, changer, 0);
+        MODEL_JOIN(changing);
+        uint64_t first;
+        if (claim(1, &first) == 1) { /* by the new limit, whatever others do by the old one */
+            WPOOL_ASSERT(first + 1 <= wpool__watch_left(&watch, 0) + CHANGE);
+            wpool__call call;
+            accepted[CALLS] = 1;
+            calls_make(&call, CALLS);
+            wpool__queue_put(&queue, first, call);
+        }
+    }
     for (int i = 0; i < PRODUCERS; i++)
         MODEL_JOIN(producers[i]);
     for (int i = 0; i < CONSUMERS; i++)

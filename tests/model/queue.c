@@ -3,7 +3,8 @@
    taken at the end. A place counts as free when its taker has said so, as an account does. A
    producer that finds no room tries no more. Every accepted call is taken exactly once and complete,
    each consumer gets them in the order of their tickets, the queue is never longer than SIZE. With CLOSE one
-   more thread closes the gate: nothing is accepted that the count at that moment does not have. */
+   more thread closes the gate: nothing is accepted that the count at that moment does not have. With
+   GROW one more thread makes it a queue of GROW places meanwhile. */
 
 #ifndef SIZE
 #define SIZE 2
@@ -29,6 +30,9 @@
 #ifndef CLOSE
 #define CLOSE 0
 #endif
+#ifndef GROW
+#define GROW 0
+#endif
 #define CALLS (PRODUCERS * ITEMS)
 
 #include "model.h"
@@ -39,6 +43,7 @@
 
 static wpool__slot slots[SIZE];
 static wpool__queue queue = {.ring = &queue.first, .first = {.slots = slots, .mask = SIZE - 1}};
+static _Atomic(uint64_t) capacity = SIZE; /* as the pool's */
 static _Atomic(uint64_t) left_queue; /* calls taken: in the pool a sum over the accounts */
 static int accepted[CALLS + 1];
 static uint64_t ticket_of[CALLS + 1];
@@ -48,7 +53,8 @@ static void producer(int index) {
     for (int done = 0; done < ITEMS;) {
         uint64_t first;
         bool is_closed;
-        uint64_t until = wpool__load_seq_cst(&left_queue) + SIZE;
+        uint64_t places = wpool__load_seq_cst(&capacity);
+        uint64_t until = wpool__load_seq_cst(&left_queue) + places;
         size_t n = wpool__gate_claim(&queue.tail, until,
                                      (size_t)(ITEMS - done < WANT ? ITEMS - done : WANT), &first,
                                      &is_closed);
@@ -56,7 +62,7 @@ static void producer(int index) {
         if (n == 0) return;
         for (size_t i = 0; i < n; i++) {
             int number = index * ITEMS + ++done;
-            ticket_of[number] = first + i;
+            ticket_of[number] = (first + i) & WPOOL__GATE_COUNT;
             accepted[number] = 1;
             wpool__call call;
             calls_make(&call, number);
@@ -89,6 +95,14 @@ static void consumer(int index) {
 }
 MODEL_THREAD(consumer)
 
+static void grower(int index) {
+    (void)index;
+    bool ok = wpool__queue_grow(&queue, GROW);
+    WPOOL_ASSERT(ok);
+    wpool__store_seq_cst(&capacity, GROW);
+}
+MODEL_THREAD(grower)
+
 static void closer(int index) {
     (void)index;
     WPOOL_ASSERT(wpool__gate_close(&queue.tail));
@@ -98,18 +112,20 @@ static void closer(int index) {
 MODEL_THREAD(closer)
 
 int main(void) {
-    pthread_t producers[PRODUCERS], consumers[CONSUMERS], closing;
+    pthread_t producers[PRODUCERS], consumers[CONSUMERS], closing, growing;
     uint64_t total = 0, next = 0;
     for (int i = 0; i < PRODUCERS; i++)
         MODEL_START(&producers[i], producer, i);
     for (int i = 0; i < CONSUMERS; i++)
         MODEL_START(&consumers[i], consumer, i);
     if (CLOSE) MODEL_START(&closing, closer, 0);
+    if (GROW) MODEL_START(&growing, grower, 0);
     for (int i = 0; i < PRODUCERS; i++)
         MODEL_JOIN(producers[i]);
     for (int i = 0; i < CONSUMERS; i++)
         MODEL_JOIN(consumers[i]);
     if (CLOSE) MODEL_JOIN(closing);
+    if (GROW) MODEL_JOIN(growing);
     while (wpool__queue_length(&queue) > 0)
         next = take(next);
     for (int i = 1; i <= CALLS; i++) {

@@ -149,8 +149,12 @@ TEST(what_was_given_comes_back) {
         char name[] = "odd";
         wpool_allocator allocator = memory_allocator(&used);
         atomic_uint present = 0;
+        wpool_group group;
         wpool_config given = odd_config(&allocator, &present);
+        CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
         given.name = name;
+        given.group = &group;
+        given.interrupt_signal = SIGUSR2;
         if (has_limits) given.min_workers = 2, given.max_workers = 5;
         wpool *pool = test_pool(&given);
         memset(name, 'x', sizeof name - 1); /* and nothing points to what was given */
@@ -160,6 +164,11 @@ TEST(what_was_given_comes_back) {
         given.name = "odd";
         given.allocator = &same;
         check_same_config(&config, &given);
+        given.group = NULL;
+        check_conflict(pool, given, "group");
+        given.group = &group;
+        given.interrupt_signal = 0;
+        check_conflict(pool, given, "interrupt_signal");
         test_destroy(pool);
         memory_check_empty(&used);
     }
@@ -727,6 +736,28 @@ TEST(drop_oldest_drops_the_oldest_after_a_change) {
     order_check(&o, 20, 10);
 }
 
+TEST(after_a_change_to_drop_oldest_workers_take_one_job_at_a_time) {
+    NEEDS_WORKERS();
+    hold h = HOLD_EMPTY;
+    static step steps[20];
+    order o = {0};
+    wpool *pool = test_pool_paused(1, 10);
+    hold_init(&h);
+    CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
+    for (unsigned i = 0; i < COUNT_OF(steps); i++) {
+        steps[i] = (step){&o, i};
+        CHECK_EQ(wpool_submit(pool, step_job, &steps[i], NULL), WPOOL_OK);
+        if (i != 8) continue; /* the queue is full: the worker begins with what it has now */
+        set_when_full(pool, WPOOL_DROP_OLDEST);
+        CHECK_EQ(wpool_start(pool), WPOOL_OK);
+        gate_await_count(&h.running, 1);
+    }
+    CHECK_EQ(test_stats(pool).discarded, 10);
+    hold_release(&h, 1);
+    test_destroy(pool);
+    order_check(&o, 10, 10);
+}
+
 /* What a worker has in its hands cannot be dropped, and nothing comes above the capacity. */
 TEST(drop_oldest_comes_while_a_worker_has_a_batch_in_its_hands) {
     NEEDS_WORKERS();
@@ -907,12 +938,13 @@ TEST(those_that_leave_count_against_the_new_limit) {
     hold_workers(&h, pool, 3);
     set_workers(pool, 1, 1, 3);
     wpool_config config = config_of(pool);
-    config.workers = 3;
+    config.workers = config.min_workers = 3;
     config.queue_capacity = 7;
     config.when_full = WPOOL_REFUSE;
     CHECK(wpool_config_conflict(pool, &config) == NULL); /* it is no matter of the config */
     check_refused(pool, config, WPOOL_NO_THREAD);
     config.workers = 2;
+    config.min_workers = 1;
     check_refused(pool, config, WPOOL_NO_THREAD);
     config.max_workers = 4;
     configure(pool, config);

@@ -1679,6 +1679,8 @@ TEST(a_job_that_is_refused_is_in_no_group) {
         CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
     }
     group_check(&group, 0);
+    memset((void *)&m.job, 0xA5, sizeof m.job);
+    CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
     test_destroy(pool);
     CHECK_EQ(atomic_load(&m.task.done_count), 0);
 }

@@ -930,16 +930,18 @@ TEST(what_a_leaving_worker_had_in_its_hands_is_left_to_the_others) {
     }
 }
 
-/* Fills its pool far beyond the capacity, and stays. */
+/* Fills its pool far beyond the capacity, and stays; or the other way round. */
 typedef struct breeder {
     stay s;
+    bool stays_first;
     atomic_uint count;
 } breeder;
 
 static int breeder_job(void *arg, wpool_job *job) {
     breeder *b = (breeder *)arg;
+    if (b->stays_first) stay_job(&b->s, job);
     count_submit(wpool_job_pool(job), &b->count, 300);
-    return stay_job(&b->s, job);
+    return b->stays_first ? 0 : stay_job(&b->s, job);
 }
 
 TEST(what_a_leaving_worker_has_submitted_is_left_to_the_others) {
@@ -1003,6 +1005,7 @@ TEST(the_capacity_is_exact_after_workers_have_left) {
 
 typedef struct stream {
     wpool *pool;
+    gate door;
     atomic_uint count;
     atomic_bool is_over;
 } stream;
@@ -1040,6 +1043,55 @@ TEST(what_a_leaving_worker_had_runs_under_an_endless_stream_of_submits) {
                 helper_join(&submitters[j]);
             test_destroy(s.pool);
         }
+}
+
+/* Submits itself again: whoever runs it finds the next job before it would look elsewhere. */
+static int perpetual_job(void *arg, wpool_job *job) {
+    stream *s = (stream *)arg;
+    if (!atomic_load(&s->is_over))
+        CHECK_EQ(wpool_submit(wpool_job_pool(job), perpetual_job, s, NULL), WPOOL_OK);
+    return 0;
+}
+
+static int perpetuals_job(void *arg, wpool_job *job) {
+    stream *s = (stream *)arg;
+    gate_job(&s->door, job);
+    for (int i = 0; i < 4; i++)
+        perpetual_job(s, job);
+    return 0;
+}
+
+enum { IS_BUSY, IS_GONE, BREEDS_LAST };
+
+/* The leaving worker is still busy then, or gone, or only about to submit what it leaves. */
+static void check_leftovers(size_t capacity, int way) {
+    breeder b = {.s = {.door = GATE_CLOSED}, .stays_first = way == BREEDS_LAST};
+    stream s = {.door = GATE_CLOSED};
+    s.pool = numbered_pool((wpool_config){.workers = 2, .queue_capacity = capacity});
+    CHECK_EQ(wpool_submit(s.pool, perpetuals_job, &s, NULL), WPOOL_OK);
+    gate_await_count(&s.door, 1);
+    CHECK_EQ(wpool_submit(s.pool, breeder_job, &b, NULL), WPOOL_OK);
+    gate_await_count(&b.s.door, 1);
+    CHECK_EQ(wpool_worker_stop(s.pool, b.s.worker, WPOOL_GRACEFUL, NULL), WPOOL_OK);
+    if (way == IS_GONE) gate_open(&b.s.door);
+    if (way == IS_GONE) await_gone(s.pool, 1);
+    gate_open(&s.door);
+    if (way == BREEDS_LAST) test_let_others_run();
+    if (way == BREEDS_LAST) gate_open(&b.s.door);
+    while (atomic_load(&b.count) < 300)
+        sched_yield();
+    atomic_store(&s.is_over, true);
+    gate_open(&b.s.door);
+    test_drain(s.pool);
+    test_destroy(s.pool);
+}
+
+TEST(what_a_leaving_worker_had_runs_beside_jobs_that_never_end) {
+    NEEDS_WORKERS();
+    static const size_t capacities[] = {1, 10, 1000};
+    for (size_t i = 0; i < COUNT_OF(capacities); i++)
+        for (int way = IS_BUSY; way <= BREEDS_LAST; way++)
+            check_leftovers(capacities[i], way);
 }
 
 /* It is in nobody's hands while its worker leaves: whoever waits for it finds it, and cancelling it

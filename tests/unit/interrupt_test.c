@@ -11,7 +11,7 @@
 #ifdef TEST_IS_SANITIZED /* everything takes longer */
 enum { ROUNDS = 100 };
 #else
-enum { ROUNDS = 1000 };
+enum { ROUNDS = 500 };
 #endif
 
 static wpool *interrupted_pool(unsigned workers, wpool_group *group) {
@@ -22,10 +22,12 @@ static wpool *interrupted_pool(unsigned workers, wpool_group *group) {
 /* ---- the program's own handler counts the signals of each thread ---- */
 
 static _Thread_local volatile sig_atomic_t signals_here;
+static atomic_uint signals_anywhere;
 
 static void count_signal(int number) {
     CHECK_EQ(number, SIGUSR1);
     signals_here++;
+    atomic_fetch_add(&signals_anywhere, 1);
 }
 
 static void count_signals(void) {
@@ -443,6 +445,82 @@ TEST(the_job_around_a_told_one_is_not_interrupted) {
         reader_close(&r);
     }
     test_destroy(pool);
+}
+
+typedef struct around {
+    reader reader;
+    block_call block;
+    bool is_plain;
+} around;
+
+static int run_reader_and_block(void *arg, wpool_job *job) {
+    around *a = (around *)arg;
+    wpool *pool = wpool_job_pool(job);
+    if (a->is_plain) {
+        wpool_group group;
+        const wpool_options options = {.group = &group};
+        CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
+        submit_to(pool, read_job, &a->reader, &a->reader.job, NULL, PLAIN, &options);
+        CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
+    } else {
+        submit_to(pool, read_job, &a->reader, &a->reader.job, NULL, OWNED, NULL);
+        CHECK_EQ(wpool_job_wait(&a->reader.job, WPOOL_FOREVER), WPOOL_OK);
+    }
+    CHECK(wpool_cancelled(job));
+    a->block();
+    return 0;
+}
+
+/* What runs inside of it is left in peace; then it is its own turn. */
+TEST(a_job_that_is_told_while_it_waits_is_interrupted_later) {
+    count_signals();
+    for (int is_plain = 0; is_plain < 2; is_plain++)
+        for (size_t i = 0; i < COUNT_OF(block_calls); i++) {
+            around a = {.block = block_calls[i], .is_plain = is_plain};
+            wpool_id id;
+            wpool *pool = interrupted_pool(1, NULL);
+            reader_begin(&a.reader);
+            CHECK_EQ(wpool_submit(pool, run_reader_and_block, &a, &id), WPOOL_OK);
+            gate_await_count(&a.reader.here, 1);
+            CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_CANCELLED);
+            test_let_others_run();
+            reader_end(&a.reader);
+            test_drain(pool);
+            test_destroy(pool);
+            reader_close(&a.reader);
+        }
+}
+
+/* Longer than it ever takes until the next signal. */
+static void let_signals_come(void) {
+    const int64_t until = test_now_ns() + WPOOL_MS(100);
+    while (test_now_ns() < until)
+        sched_yield();
+}
+
+static int block_when_told(void *arg, wpool_job *job) {
+    end_when_told(arg, job);
+    block_in_nanosleep();
+    return 0;
+}
+
+TEST(an_idle_worker_is_not_interrupted) {
+    count_signals();
+    for (int has_id = 0; has_id < 2; has_id++) {
+        gate here = GATE_CLOSED;
+        wpool_id id;
+        wpool *pool = interrupted_pool(1, NULL);
+        CHECK_EQ(wpool_submit(pool, block_when_told, &here, has_id ? &id : NULL), WPOOL_OK);
+        gate_await_count(&here, 1);
+        CHECK_EQ(wpool_stop(pool, WPOOL_HOT), WPOOL_OK);
+        test_drain(pool);
+        test_await_idle(pool);
+        const unsigned count = atomic_load(&signals_anywhere);
+        CHECK(count > 0);
+        let_signals_come();
+        CHECK_EQ(atomic_load(&signals_anywhere), count);
+        test_destroy(pool);
+    }
 }
 
 TEST(a_graceful_cancel_interrupts_nobody) {
