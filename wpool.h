@@ -608,9 +608,10 @@ WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool
 
 /* ---- groups: jobs that are waited for, and cancelled, together ---- */
 
-/* Prepare a group, empty, below parent (NULL: none). It must stay where it is while it has jobs,
-   groups below it that have some, or pools (config.group); parent as long as the group is used.
-   Nothing has to be freed. All groups of a tree share a lock, taken when a job of theirs is
+/* Prepare a group, empty, below parent (NULL: none). It must stay where it is while it has jobs
+   (until wpool_group_wait has answered WPOOL_OK), groups below it that have some, or pools
+   (config.group); parent as long as the group is used. Nothing has to be freed.
+   All groups of a tree share a lock, taken when a job of theirs is
    submitted and when it ends, for some instructions. */
 WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent);
 
@@ -838,8 +839,11 @@ typedef struct wpool__forks {
 
 #if defined(__GNUC__) || defined(__clang__)
 #define WPOOL__LIKELY(c) __builtin_expect(!!(c), 1)
+#define WPOOL__NOINLINE \
+    __attribute__((noinline)) /* into what setjmp, as in cleanups, would upset */
 #else
 #define WPOOL__LIKELY(c) (c)
+#define WPOOL__NOINLINE
 #endif
 
 static inline void wpool__fork_push(wpool_job *self, wpool_job *child, wpool_fn fn, void *arg) {
@@ -2331,9 +2335,21 @@ static bool wpool__idle_wake_top(wpool__idle *idle, wpool__wake how) {
 /* Work was made: wakes one worker if that is needed. Any thread; one load if it is not. */
 static void wpool__idle_wake(wpool__idle *idle) { wpool__idle_wake_top(idle, WPOOL__WAKE_SEARCH); }
 
-/* Something else changed that everybody must see. */
+/* Something else changed that everybody must see who sleeps now. Takes the whole stack, for those
+   who are woken may enter it anew. */
 static void wpool__idle_wake_all(wpool__idle *idle) {
-    while (wpool__idle_wake_top(idle, WPOOL__WAKE_LOOK)) {
+    uint64_t word = wpool__idle_word(idle);
+    do {
+        if (wpool__idle_top(word) == 0) return;
+        /* [I2] the sleepers are this thread's to wake */
+    } while (!wpool__cas_seq_cst(&idle->word, &word,
+                                 (word & ~(WPOOL__IDLE_SEARCHING - 1)) + WPOOL__IDLE_TAG));
+    for (unsigned top = wpool__idle_top(word); top != 0;) {
+        wpool__sleeper *sleeper = wpool__idle_sleeper(idle, top - 1);
+        top = wpool__load_relaxed(&sleeper->below); /* relaxed: nobody else's, until it is woken */
+        /* [I3] as in wake_top */
+        wpool__store_release(&sleeper->woken, (uint32_t)WPOOL__WAKE_LOOK);
+        WPOOL_UNPARK(idle->lot, &sleeper->woken, 1);
     }
 }
 
@@ -3023,6 +3039,9 @@ static void wpool__account_add(wpool__account *account, uint64_t delta) {
     if (account->is_shared) {
         wpool__add_seq_cst(&account->progress,
                            delta); /* [R1] [W2] [W3] as below, before settling */
+    } else if (delta == WPOOL__FINISHED_ONE) {
+        /* [R1] it leaves the queue: before the look for who waits for room; [W1] [W2] as below */
+        wpool__add_seq_cst(&account->progress, delta);
     } else {
         uint64_t progress = wpool__load_relaxed(&account->progress); /* relaxed: its only writer */
         /* [W1] what the job did, to who sees it finished; [W2] and its ending */
@@ -3785,9 +3804,11 @@ static int wpool__worker_call(wpool_job *job) {
     wpool__context *context = wpool__context_of(job->pool);
     const WPOOL_ATOMIC(uint32_t) *before = context->told;
     context->told = job->told;
-    const WPOOL_ATOMIC(uint32_t) *outer = wpool__worker_expose(job->worker, job->told);
+    bool is_seen = job->pool->config.interrupt_signal != 0;
+    const WPOOL_ATOMIC(uint32_t) *outer = NULL;
+    if (is_seen) outer = wpool__worker_expose(job->worker, job->told);
     int error = job->fn(job->arg, job);
-    (void)wpool__worker_expose(job->worker, outer);
+    if (is_seen) (void)wpool__worker_expose(job->worker, outer);
     context->told = before;
     wpool__worker_unlisten(job);
     return error;
@@ -3853,19 +3874,25 @@ static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_
     wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
 }
 
+/* Ends the job of a pinned record if it is queued: the reference is the call's then. */
+static bool wpool__worker_remove(wpool *pool, wpool_job *job) {
+    if (!wpool__job_set_running(job, WPOOL__JOB_ENDING)) return false;
+    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
+    wpool__worker_end_unrun(pool, &pool->watch.removed, job);
+    wpool__contexts = context.outer;
+    wpool__worker_settle(pool);
+    return true;
+}
+
 /* Cancels the job of a pinned record, which it lets go of. */
 static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
     wpool_job *job = &record->job;
     bool is_hot = mode == WPOOL_HOT;
-    if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
-        wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
-        wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
-        wpool__worker_end_unrun(pool, &pool->watch.removed, job);
-        wpool__contexts = context.outer;
-        wpool__worker_settle(pool);
-        return WPOOL_OK; /* the reference is the call's now */
-    }
+    if (wpool__worker_remove(pool, job)) return WPOOL_OK;
     bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, 0);
+    if (is_running && is_hot && wpool__worker_remove(pool, job))
+        return WPOOL_OK; /* it has been accepted in between */
     if (is_running && is_hot) wpool__worker_call_told(pool);
     wpool__table_drop(&pool->table, record);
     return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
@@ -3907,7 +3934,7 @@ static void wpool__frame_run_forked(wpool__frame *frame) {
     frame->call.fn = NULL;
 }
 
-/* Calls the function of a plain job. */
+/* Calls the function of a plain job, with interrupt_signal. */
 static int wpool__frame_call(const wpool__frame *frame) {
     wpool_job *self = frame->self;
     const WPOOL_ATOMIC(uint32_t) *outer = wpool__worker_expose(self->worker, self->told);
@@ -3941,7 +3968,8 @@ static void wpool__frame_run(wpool__frame *frame) {
     }
     wpool__account_begin(frame->account);
     wpool__worker_free_room(pool, 1);
-    int error = has_record ? call.fn(call.arg, frame->self) : wpool__frame_call(frame);
+    bool is_seen = pool->config.interrupt_signal && !has_record;
+    int error = is_seen ? wpool__frame_call(frame) : call.fn(call.arg, frame->self);
     frame->call.fn = NULL;
     if (!has_record)
         wpool__account_end(&pool->lot, frame->account, wpool__worker_outcome(frame->self, error));
@@ -4280,6 +4308,8 @@ static void wpool__worker_lose(void *arg) {
         wpool__worker_go(worker);
         return;
     }
+    wpool__lock_take(&worker->pool->lot, &worker->pool->crew.lock);
+    wpool__lock_release(&worker->pool->lot, &worker->pool->crew.lock); /* who started it is done */
     worker->lost = wpool__thread_self();
     worker->has_lost = true;
     bool is_replaced = wpool__worker_start(worker);
@@ -4550,10 +4580,8 @@ static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(vo
     for (bool has_driven = false;;) {
         if (holds(ctx)) return true;
         if (has_driven && wpool__is_past(deadline)) return false;
-        while (pool->is_inline && wpool__keeper_turn(pool, &until)) {
-        }
         has_driven = pool->is_inline && wpool__pool_drive(pool);
-        if (has_driven) continue;
+        if (has_driven || (pool->is_inline && wpool__keeper_turn(pool, &until))) continue;
         if (wpool__is_past(deadline)) return false;
         uint32_t epoch = wpool__event_announce(event);
         (void)wpool__lock_is_free(
@@ -4625,19 +4653,17 @@ static bool wpool__pool_has_room(void *ctx) {
            wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool, capacity);
 }
 
-/* A call has been accepted, and is about to be there for others. True: it was told to end already.
-   */
-static bool wpool__pool_admit(wpool *pool, wpool__call call) {
-    wpool_job *job = (wpool_job *)call.arg;
-    if (call.fn != wpool__worker_run_record) return false;
+/* A job has been accepted, and is about to be there for others. True: it was told to end before. */
+static bool wpool__pool_admit(wpool *pool, wpool_job *job) {
     return job->group ? wpool__group_admit(job->group, job) : wpool__job_admit(&pool->lot, job);
 }
 
 /* Puts an accepted call into the queue. */
 static void wpool__pool_put(wpool *pool, uint64_t claimed, wpool__call call) {
     wpool__record *record = NULL;
-    if (wpool__pool_admit(pool, call))
-        record = wpool__table_pin(&pool->table, ((wpool_job *)call.arg)->id);
+    wpool_job *job = (wpool_job *)call.arg;
+    if (call.fn == wpool__worker_run_record && wpool__pool_admit(pool, job))
+        record = wpool__table_pin(&pool->table, job->id);
     wpool__queue_put(&pool->queue, claimed, call);
     if (record) wpool__worker_cancel(pool, record, WPOOL_HOT);
 }
@@ -4648,7 +4674,7 @@ static wpool_status wpool__pool_accept_direct(wpool *pool, wpool__call call) {
     bool is_closed;
     if (!wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed))
         return WPOOL_CLOSED;
-    wpool__pool_admit(pool, call);
+    if (call.fn == wpool__worker_run_record) wpool__pool_admit(pool, (wpool_job *)call.arg);
     return WPOOL_OK;
 }
 
@@ -4754,6 +4780,9 @@ typedef struct wpool__ticket {
 
 static bool wpool__pool_is_taken(void *ctx) {
     const wpool__ticket *ticket = (const wpool__ticket *)ctx;
+    if (!wpool__pool_is_unbuffered(ticket->pool))
+        return true; /* since lately: who frees a place
+                                                                  would wake it in vain */
     (void)wpool__watch_left(&ticket->pool->watch,
                             0); /* [R1] the taker wrote it after head, then looked */
     uint64_t number = ticket->number & WPOOL__GATE_COUNT;
@@ -4843,6 +4872,7 @@ static bool wpool__pool_arm(wpool_job *job) {
 /* A prepared job enters its group, and its time begins. Not WPOOL_OK: it has not entered. */
 static wpool_status wpool__pool_enter(wpool_job *job) {
     wpool_group *group = job->group;
+    if (!group && !job->deadline) return WPOOL_OK;
     if (!group) return wpool__pool_arm(job) ? WPOOL_OK : WPOOL_NO_THREAD;
     wpool_status status = WPOOL_OK;
     wpool__lock *lock = wpool__group_lock(group);
@@ -5007,10 +5037,11 @@ static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
         } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
             bool is_free = wpool__lock_is_free(&job->pool->driver);
             if (is_free || !view->drivable) view->drivable = job->pool;
+            if (is_free && !view->thread) return;
         }
     }
     for (wpool_group *child = group->children; child; child = child->next)
-        if (view->thread || !view->next) wpool__group_look_at(child, view);
+        if (view->thread || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
 }
 
 /* What is drivable gets a visitor if is_visited. */
@@ -5095,6 +5126,26 @@ static wpool_status wpool__group_pass(wpool_worker *worker, wpool__group_view *v
     return wpool__is_past(deadline) ? WPOOL_TIMEOUT : WPOOL_EMPTY;
 }
 
+static void wpool__group_part(void *arg) {
+    wpool__group_view *view = (wpool__group_view *)arg;
+    if (view->driven) wpool__pool_part(view->driven);
+    view->driven = NULL;
+}
+
+/* The same, after a look, with a pool that is visited or none. */
+static wpool_status wpool__group_visit(wpool_worker *worker, wpool__group_view *view,
+                                       int64_t deadline, unsigned *round) {
+    wpool_status status;
+    WPOOL_CLEANUP_PUSH(wpool__group_part, view);
+    if (view->is_over || view->is_own) {
+        status = view->is_over ? WPOOL_OK : WPOOL_DEADLOCK;
+    } else {
+        status = wpool__group_pass(worker, view, deadline, round);
+    }
+    WPOOL_CLEANUP_POP(1);
+    return status;
+}
+
 static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
     wpool__context *context = wpool__contexts;
     wpool_worker *worker = context ? context->worker : NULL;
@@ -5105,11 +5156,7 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
         wpool__group_view_now(view, true);
         view->driven = view->drivable;
         view->thread = NULL; /* what is below on this stack stays there */
-        wpool_status status = view->is_over  ? WPOOL_OK
-                              : view->is_own ? WPOOL_DEADLOCK
-                                             : wpool__group_pass(worker, view, deadline, &round);
-        if (view->driven) wpool__pool_part(view->driven);
-        view->driven = NULL;
+        wpool_status status = wpool__group_visit(worker, view, deadline, &round);
         if (status != WPOOL_EMPTY) return status;
     }
 }
@@ -5216,7 +5263,7 @@ typedef struct wpool__taker {
     uint32_t before, count;
 } wpool__taker;
 
-static wpool__taker wpool__taker_enter(wpool *pool) {
+static WPOOL__NOINLINE wpool__taker wpool__taker_enter(wpool *pool) {
     wpool__taker taker = {pool, NULL, 0, 0};
     uint32_t counted = 0;
     for (wpool__context *context = wpool__contexts; context; context = context->outer) {
@@ -6477,10 +6524,10 @@ WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     wpool_status status = wpool__check(pool);
     if (status != WPOOL_OK || !stats) return status != WPOOL_OK ? status : WPOOL_INVALID;
     wpool__watch_read(&pool->watch, &pool->queue, stats);
+    uint32_t present = pool->is_inline ? 0 : wpool__crew_present(pool); /* first: more may come */
     stats->workers = pool->is_inline ? 0 : wpool__crew_serving(pool);
     stats->workers_idle = wpool__idle_count(wpool__idle_word(&pool->idle));
     if (stats->workers_idle > stats->workers) stats->workers_idle = stats->workers;
-    uint32_t present = pool->is_inline ? 0 : wpool__crew_present(pool);
     stats->workers_leaving = present > stats->workers ? present - stats->workers : 0;
     return WPOOL_OK;
 }

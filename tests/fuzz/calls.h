@@ -11,6 +11,21 @@ static const char *const fuzz_name = "a job";
 static void act(action todo);
 static void act_drain(action todo);
 
+/* -- the configuration, as far as it is known to a call -- */
+
+static model_edit edit_join(model_edit a, model_edit b) {
+    return (model_edit){.policies = a.policies | b.policies,
+                        .helps = a.helps | b.helps,
+                        .least = a.least < b.least ? a.least : b.least,
+                        .most = a.most > b.most ? a.most : b.most,
+                        .is_unbuffered = a.is_unbuffered || b.is_unbuffered};
+}
+
+/* Nothing starts before the first wpool_start, but in jobs that run. */
+static bool is_still(void) {
+    return model.config.start_paused && !model.start_begun && !model_may_be(WPOOL_RUN);
+}
+
 /* -- what may block for ever: nothing that only this thread could undo -- */
 
 static bool may_block(void) {
@@ -41,9 +56,10 @@ static bool may_wait_for(const model_job *job, const model_slot *slot) {
     if (!may_block()) return false;
     if (!frame) return true;
     if (model.config.takes_forever || model.config.help == WPOOL_HELP_NONE) return false;
+    if (model.config.edits_help) return false;
     if (slot)
-        return slot == frame->last_slot && is_inner(slot) && model.config.when_full != WPOOL_RUN &&
-               model.config.help == WPOOL_HELP_NARROW;
+        return slot == frame->last_slot && is_inner(slot) && !model_may_be(WPOOL_RUN) &&
+               !model.config.edits_policy && model.config.help == WPOOL_HELP_NARROW;
     if (job && job == frame->last_child) return true;
     return job && model.config.help == WPOOL_HELP_NARROW && !model_memory_fails() &&
            job->number > frame->number;
@@ -59,7 +75,8 @@ static void check_context(const model_frame *frame) {
     MUST(CALL(wpool_job_attempt(context)) == 1, "another attempt");
     if (state) {
         const int *own = (const int *)state;
-        MUST(model.config.hooks && own >= model.hook_states && own < model.hook_states + 4,
+        MUST(model.config.hooks && own >= model.hook_states &&
+                 own < model.hook_states + SCHEDULER_THREADS,
              "a foreign worker state");
     }
     if (frame->slot) {
@@ -76,14 +93,13 @@ static void check_context(const model_frame *frame) {
 }
 
 static void check_start(void) {
-    const configuration *config = &model.config;
     MUST(!model.is_over, "a job starts after the end of the pool");
     MUST(!model.is_done, "a job starts after WPOOL_DONE");
     close_listeners(model.depth[sched.current]);
     if (model.stop_done)
         MUST(++model.started_after_stop <= model_hands(), "jobs start after wpool_stop");
-    if (config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN)
-        MUST(model_is_inside() || (config->is_inline && config->capacity == 0),
+    if (is_still())
+        MUST(model_is_inside() || (model.config.is_inline && model.ever.is_unbuffered),
              "a job starts in a pool that was never started");
 }
 
@@ -121,9 +137,14 @@ static int run_job(void *arg, wpool_job *context) {
     MUST(job->submission != SUBMIT_REFUSED, "job %u was refused and starts", number);
     MUST(!job->is_removed, "job %u was cancelled and starts", number);
     MUST(!(model.ended >> number & 1), "job %u starts after a drain found it ended", number);
-    job->error = run_script(
-        (model_frame){.job = job, .context = context, .number = job->number, .family = job->family},
-        job->script, &job->data);
+    for (unsigned i = job->group; i; i = model.groups[i].parent)
+        job->guards |= (unsigned)model.groups[i].guard_done << i;
+    job->error = run_script((model_frame){.job = job,
+                                          .context = context,
+                                          .number = job->number,
+                                          .family = job->family,
+                                          .group = job->group},
+                            job->script, &job->data);
     job->is_surely_cancelled =
         job->error && (job->has_record ? model_is_told(job) : model.hot_done);
     model.surely_cancelled += job->is_surely_cancelled;
@@ -139,10 +160,16 @@ static int run_slot(void *arg, wpool_job *context) {
     slot->started++;
     MUST(slot->started <= slot->begun, "a job runs more often than handed in");
     MUST(slot->started == slot->returned + 1, "a job runs twice at once");
-    int error = run_script(
-        (model_frame){
-            .slot = slot, .context = context, .number = slot->number, .family = slot->family},
-        slot->script, &data);
+    unsigned group = model.group_count - 1;
+    while (group && (!context->group || model.groups[group].at != context->group))
+        group--;
+    MUST(!context->group == !group && (!group || (slot->groups >> group & 1)), "a foreign group");
+    int error = run_script((model_frame){.slot = slot,
+                                         .context = context,
+                                         .number = slot->number,
+                                         .family = slot->family,
+                                         .group = group},
+                           slot->script, &data);
     slot->errors += error != 0;
     model.surely_cancelled += error && model.hot_done;
     slot->returned++;
@@ -152,8 +179,9 @@ static int run_slot(void *arg, wpool_job *context) {
 /* -- submitting -- */
 
 typedef struct before {
-    bool is_closed, is_done, are_results_closed;
-    unsigned started, accepted, delivered, removed, cancels_done, take_calls, jobs;
+    bool is_closed, is_done, are_results_closed, was_editing;
+    model_edit edit;
+    unsigned edits, started, accepted, delivered, removed, cancels_done, take_calls, jobs;
 } before;
 
 static before look_before(void) {
@@ -166,25 +194,39 @@ static before look_before(void) {
                     .removed = model.removed,
                     .cancels_done = model.cancels_done,
                     .take_calls = model.take_calls,
-                    .jobs = model.job_count};
+                    .jobs = model.job_count,
+                    .was_editing = model.edits_in_flight != 0,
+                    .edit = model.now,
+                    .edits = model.edits};
 }
 
+/* What the configuration was meanwhile. */
+static model_edit edit_since(const before *was) {
+    if (was->was_editing || was->edits != model.edits) return model.ever;
+    return was->edit;
+}
+
+#define AS_CONFIGURED ((wpool_when_full)9)
+
 static void check_capacity(void) {
-    const configuration *config = &model.config;
-    if (model_may_discard()) return;
-    bool is_still = config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN;
-    unsigned places = config->capacity ? config->capacity : config->workers + 1;
-    unsigned hands = is_still && model.started == 0 ? 0 : model_hands();
+    const model_edit *edit = &model.ever;
+    if (model_may_discard() || model.may_lose) return;
+    unsigned places = edit->most;
+    if (edit->is_unbuffered && places < model_workers() + 1) places = model_workers() + 1;
+    unsigned hands = is_still() && model.started == 0 ? 0 : model_hands();
     unsigned left = model.started + model.removed + model_cancelling();
     unsigned waiting = model.accepted > left ? model.accepted - left : 0;
     MUST(waiting <= places + hands + model.accepted_inside, "%u jobs wait, capacity %u", waiting,
-         config->capacity);
+         edit->most);
 }
 
 /* Notes what became of count jobs, of which the first `accepted` were taken, and checks why. */
 static void check_submit(const before *was, unsigned count, unsigned accepted, wpool_status why,
-                         bool may_be_full, bool may_time_out) {
-    const configuration *config = &model.config;
+                         wpool_when_full or_else, bool may_time_out) {
+    const model_edit edit = edit_since(was);
+    unsigned policies = or_else == AS_CONFIGURED ? edit.policies : 1u << or_else;
+    bool may_be_full = (policies >> WPOOL_REFUSE & 1) ||
+                       ((policies >> WPOOL_DROP_OLDEST & 1) && edit.is_unbuffered);
     unsigned refused = count - accepted;
     model.accepted += accepted;
     if (model_is_inside()) model.accepted_inside += accepted;
@@ -196,8 +238,8 @@ static void check_submit(const before *was, unsigned count, unsigned accepted, w
     if (refused && why == WPOOL_FULL) {
         MUST(may_be_full, "full, though that is not the policy");
         unsigned claims = model.begun - model.refused - refused; /* also of cancelled jobs */
-        MUST(config->capacity == 0 || claims - was->started >= config->capacity,
-             "full with %u of %u", claims - was->started, config->capacity);
+        MUST(edit.is_unbuffered || claims - was->started >= edit.least, "full with %u of %u",
+             claims - was->started, edit.least);
         MUST(!was->is_closed, "full after close");
     } else if (refused) {
         MUST(why == WPOOL_CLOSED || why == WPOOL_TIMEOUT || why == WPOOL_NO_MEMORY,
@@ -269,12 +311,12 @@ static void act_submit_badly(action todo) {
 
 static void act_submit(action todo) {
     before was = look_before();
-    wpool_when_full when_full = model.config.when_full;
-    bool is_unbuffered = model.config.capacity == 0, may_time_out = false;
+    wpool_when_full when_full = AS_CONFIGURED;
+    bool may_time_out = false;
     unsigned how = todo.a >> 3 & 3;
     wpool_options options = {0};
     wpool_status status;
-    if (how == 0 && when_full == WPOOL_BLOCK && !may_block()) how = 1;
+    if (how == 0 && model_may_be(WPOOL_BLOCK) && !may_block()) how = 1;
     model_job *job = new_job(todo.a & 7);
     if (!job) return;
     job->has_id = (todo.a & 32) != 0;
@@ -291,31 +333,26 @@ static void act_submit(action todo) {
         if (todo.a & 128) options.name = job->name = fuzz_name;
         job->has_record |= job->has_on_done || job->name;
         options.timeout = choose_timeout(todo.b, may_block());
-        if (options.timeout == 0 && when_full == WPOOL_BLOCK && !may_block()) options.timeout = 1;
+        if (options.timeout == 0 && model_may_be(WPOOL_BLOCK) && !may_block()) options.timeout = 1;
         if (options.timeout) when_full = WPOOL_BLOCK;
         may_time_out = options.timeout > 0;
         status = CALL(wpool_submit_with(model.pool, run_job, job, &options, id));
     }
-    bool may_be_full =
-        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && is_unbuffered);
-    check_submit(&was, 1, status == WPOOL_OK, status, may_be_full, may_time_out);
+    check_submit(&was, 1, status == WPOOL_OK, status, when_full, may_time_out);
     settle_job(job, status);
 }
 
 static void act_submit_many(action todo) {
     before was = look_before();
-    wpool_when_full when_full = model.config.when_full;
     void *args[4];
     unsigned count = 0, wanted = todo.b & 3;
     wpool_status why = WPOOL_FAILED;
-    if (when_full == WPOOL_BLOCK && !may_block()) return;
+    if (model_may_be(WPOOL_BLOCK) && !may_block()) return;
     while (count <= wanted && (args[count] = new_job(todo.a & 7)) != NULL)
         count++;
     size_t accepted = CALL(wpool_submit_many(model.pool, run_job, args, count, &why));
     MUST(accepted <= count, "more were accepted than handed in");
-    bool may_be_full =
-        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && model.config.capacity == 0);
-    check_submit(&was, count, (unsigned)accepted, why, may_be_full, false);
+    check_submit(&was, count, (unsigned)accepted, why, AS_CONFIGURED, false);
     for (unsigned i = 0; i < count; i++)
         settle_job((model_job *)args[i], i < accepted ? WPOOL_OK : why);
 }
@@ -328,16 +365,70 @@ static void check_already(const model_slot *slot, bool is_below, bool was_idle, 
              (unsigned)(slot - model.slots));
 }
 
-static void act_submit_job(action todo) {
+/* A group before a call: is it cancelled, unless somebody sets another deadline meanwhile? */
+typedef struct group_look {
+    bool is_cancelled;
+    unsigned deadlines;
+} group_look;
+
+static group_look look_group(unsigned group) {
+    group_look look = {.is_cancelled = model_group_is_cancelled(group)};
+    for (; group; group = model.groups[group].parent)
+        look.deadlines += model.groups[group].deadlines;
+    return look;
+}
+
+static bool was_group_cancelled(const group_look *was, unsigned group) {
+    return was->is_cancelled && look_group(group).deadlines == was->deadlines;
+}
+
+/* Before the call with these options: what the model knows of group and deadline. */
+static void note_bound(unsigned group, int64_t deadline) {
+    for (; group; group = model.groups[group].parent) {
+        model.groups[group].begun++;
+        model.groups[group].submitting++;
+    }
+    model.may_lose |= deadline > 0;
+}
+
+/* The answer of a submit with a group or a deadline. True: it was refused because of these. */
+static bool check_bound(unsigned group, int64_t deadline, const group_look *was,
+                        wpool_status status) {
+    bool has_time = deadline > 0;
+    for (unsigned i = group; i; i = model.groups[i].parent) {
+        has_time |= model.groups[i].deadlines != 0;
+        model.groups[i].submitting--;
+    }
+    if (status == WPOOL_CANCELLED) {
+        MUST(model_group_may_be_cancelled(group), "the group was not cancelled");
+    } else if (status == WPOOL_NO_THREAD) {
+        MUST(has_time && !model.config.is_inline && model_may_lack_threads(),
+             "nobody to keep the time");
+    } else {
+        bool may_be_other =
+            status == WPOOL_ALREADY || (status == WPOOL_NO_MEMORY && model_memory_fails());
+        MUST(may_be_other || !was_group_cancelled(was, group), "the group was cancelled: %s",
+             wpool_strerror(status));
+        return false;
+    }
+    model.refused++;
+    return true;
+}
+
+static void submit_slot(action todo, unsigned group, int64_t deadline) {
     before was = look_before();
     model_frame *frame = model_top();
     model_slot *slot = &model.slots[todo.a % (frame ? MODEL_SLOTS : MODEL_SLOTS - 1)];
-    wpool_when_full when_full = model.config.when_full;
-    wpool_options options = {.on_done = slot->has_on_done ? model_on_slot_done : NULL};
+    wpool_when_full when_full = AS_CONFIGURED;
+    const group_look look = look_group(group);
+    wpool_options options = {.on_done = slot->has_on_done ? model_on_slot_done : NULL,
+                             .deadline = deadline,
+                             .group = group ? model.groups[group].at : NULL};
     if (slot->begun == 12) return;
     options.timeout = choose_timeout(todo.b, may_block());
-    if (options.timeout == 0 && when_full == WPOOL_BLOCK && !may_block()) options.timeout = 1;
+    if (options.timeout == 0 && model_may_be(WPOOL_BLOCK) && !may_block()) options.timeout = 1;
     if (options.timeout) when_full = WPOOL_BLOCK;
+    bool has_options = options.on_done || options.timeout || options.group || deadline;
     bool is_below = model_is_below(NULL, slot);
     bool was_idle = slot->has_on_done && slot->reported == slot->accepted && !slot->in_flight;
     unsigned revision = ++slot->revision;
@@ -345,21 +436,26 @@ static void act_submit_job(action todo) {
     slot->in_flight++;
     model.begun++;
     model.begun_inside += frame != NULL;
-    wpool_status status = CALL(wpool_submit_job(
-        model.pool, &slot->job, options.on_done || options.timeout ? &options : NULL));
+    note_bound(group, deadline);
+    slot->groups |= group ? 1u << group : 0;
+    if (deadline && (!slot->late_after || sched.now + deadline < slot->late_after))
+        slot->late_after = sched.now + deadline;
+    wpool_status status =
+        CALL(wpool_submit_job(model.pool, &slot->job, has_options ? &options : NULL));
     slot->in_flight--;
     check_already(slot, is_below, was_idle, revision == slot->revision, status);
     slot->revision++;
+    if (check_bound(group, deadline, &look, status)) return;
     if (status == WPOOL_ALREADY) {
         model.refused++;
         return;
     }
     slot->accepted += status == WPOOL_OK;
-    bool may_be_full =
-        when_full == WPOOL_REFUSE || (when_full == WPOOL_DROP_OLDEST && model.config.capacity == 0);
-    check_submit(&was, 1, status == WPOOL_OK, status, may_be_full, options.timeout > 0);
+    check_submit(&was, 1, status == WPOOL_OK, status, when_full, options.timeout > 0);
     if (frame && status == WPOOL_OK) frame->last_slot = slot;
 }
+
+static void act_submit_job(action todo) { submit_slot(todo, 0, 0); }
 
 /* -- waiting -- */
 
@@ -448,9 +544,11 @@ static void wait_for_slot(model_slot *slot, int64_t timeout) {
          wpool_strerror(status));
     switch (status) {
     case WPOOL_OK:
-        MUST(slot->started || model_may_discard(), "never started, yet waited for");
+        MUST(slot->started || model_may_discard() || model_slot_may_expire(slot),
+             "never started, yet waited for");
         if (is_alone)
-            MUST(slot->returned == slot->accepted || model_may_discard(),
+            MUST(slot->returned == slot->accepted || model_may_discard() ||
+                     model_slot_may_expire(slot),
                  "it runs, yet waited for");
         break;
     case WPOOL_UNKNOWN:
@@ -728,9 +826,7 @@ static void note_removed(model_job *job) {
 
 /* It runs, is just beginning or ending to, or is being discarded by somebody else. */
 static void check_running(const model_job *job) {
-    const configuration *config = &model.config;
-    bool is_still = config->start_paused && !model.start_begun && config->when_full != WPOOL_RUN;
-    MUST(job->started || !is_still || model.started || model_may_remove(job),
+    MUST(job->started || !is_still() || model.started || model_may_remove(job),
          "it runs, but nothing can have started");
 }
 
@@ -881,8 +977,24 @@ static void act_state(action todo) {
     }
 }
 
+/* With the crew as it was before the call. */
+static void check_workers(const model_crew *crew, const wpool_stats_snapshot *stats) {
+    MUST(stats->workers_idle <= stats->workers, "%u idle of %u", stats->workers_idle,
+         stats->workers);
+    if (crew->in_flight || model.crew.epoch != crew->epoch) return;
+    MUST(stats->workers + stats->workers_leaving <= model_workers(), "%u workers, %u leave",
+         stats->workers, stats->workers_leaving);
+    MUST(crew->may_leave || stats->workers_leaving == 0, "%u leave, though none has to",
+         stats->workers_leaving);
+    MUST(stats->workers >= !model.config.is_inline, "no workers");
+    MUST(!crew->is_known || stats->workers == crew->serving, "%u workers, not %u", stats->workers,
+         crew->serving);
+    if (stats->workers_leaving == 0) model.crew.may_leave = false;
+}
+
 static void act_stats(action todo) {
     before was = look_before();
+    model_crew crew = model.crew;
     wpool_stats_snapshot stats;
     (void)todo;
     MUST(CALL(wpool_stats(model.pool, NULL)) == WPOOL_INVALID, "NULL stats");
@@ -894,18 +1006,20 @@ static void act_stats(action todo) {
     MUST(stats.waiting <= model.begun, "waiting is negative");
     /* more are waiting if a worker handed them in, or for a moment if the caller is to run them */
     unsigned more = model.begun_inside;
-    if (model.config.when_full == WPOOL_RUN) more += model.config.threads;
-    MUST(model.config.capacity == 0 || stats.waiting <= model.config.capacity + more,
-         "%u wait, the capacity is %u", (unsigned)stats.waiting, model.config.capacity);
+    if (model_may_be(WPOOL_RUN)) more += model.config.threads;
+    MUST(model.ever.is_unbuffered || stats.waiting <= model.ever.most + more,
+         "%u wait, the capacity is %u", (unsigned)stats.waiting, model.ever.most);
     MUST(stats.succeeded <= model.returned - model.errors, "too many have succeeded");
     MUST(stats.failed + stats.cancelled <= model.errors, "too many errors");
     MUST(stats.discarded >= was.removed, "discarded %u", (unsigned)stats.discarded);
-    MUST(stats.discarded <= model.removed + model_cancelling() || model_may_discard(),
+    MUST(stats.discarded <= model.removed + model_cancelling() || model_may_discard() ||
+             model.may_lose,
          "discarded without a reason");
-    MUST(model.hot_begun || stats.cancelled <= model_told(), "cancelled without a reason");
+    MUST(model.hot_begun || model.crew.hot_ever || stats.cancelled <= model_told(),
+         "cancelled without a reason");
     MUST(ran + stats.discarded >= was.delivered, "fewer have ended than were delivered");
     MUST(ran + stats.running <= model.started + model_hands() * (MODEL_DEPTH + 1), "running");
-    MUST(stats.workers == model.config.workers && stats.workers_idle <= stats.workers, "workers");
+    check_workers(&crew, &stats);
 }
 
 static void act_info(action todo) {
@@ -1072,7 +1186,8 @@ static void act_for(action todo) {
     size_t begin = todo.a & 3, end = begin + (todo.a >> 2) % 13, grain = todo.b & 3;
     /* a worker that waits for its part may run any job, and that one wait for this thread, or
        until all others have ended */
-    if (model.config.help == WPOOL_HELP_ANY && (model.config.takes_forever || !may_block())) return;
+    bool may_be_any = model.config.help == WPOOL_HELP_ANY || model.config.edits_help;
+    if (may_be_any && (model.config.takes_forever || !may_block())) return;
     const model_frame *frame = model_top();
     const model_job *job = frame && frame->job && frame->job->has_record ? frame->job : NULL;
     bool was_hot = model_is_told(job);
@@ -1262,22 +1377,29 @@ static void act_other(action todo) {
     MUST(CALL(wpool_results_fd(model.other)) == -1, "a descriptor without results");
 }
 
+#include "crew.h"
+#include "groups.h"
+
 static void act_nothing(action todo) {
     for (unsigned i = 0; i < (todo.a & 7u); i++)
         sched_point(true);
 }
 
 static void (*const act_table[])(action) = {
-    act_nothing,     act_submit,     act_submit,       act_submit,    act_submit,
-    act_submit_many, act_submit_job, act_submit_job,   act_wait,      act_wait,
-    act_wait_child,  act_wait_child, act_wait_self,    act_wait_slot, act_wait_slot,
-    act_slot_result, act_take,       act_take,         act_take,      act_forget,
-    act_state,       act_state,      act_stats,        act_info,      act_look_cancelled,
-    act_set_result,  act_context,    act_start,        act_pause,     act_close_results,
-    act_close,       act_stop,       act_drain,        act_shutdown,  act_destroy,
-    act_nulls,       act_other,      act_submit_badly, act_fork,      act_fork,
-    act_for,         act_cancel,     act_cancel,       act_cancel,    act_cancel_self,
-    act_discard,     act_on_cancel,  act_on_cancel,    act_results_fd};
+    act_nothing, act_submit, act_submit, act_submit, act_submit, act_submit_many, act_submit_job,
+    act_submit_job, act_wait, act_wait, act_wait_child, act_wait_child, act_wait_self,
+    act_wait_slot, act_wait_slot, act_slot_result, act_take, act_take, act_take, act_forget,
+    act_state, act_state, act_stats, act_info, act_look_cancelled, act_set_result, act_context,
+    act_start, act_pause, act_close_results, act_close, act_stop, act_drain, act_shutdown,
+    act_destroy, act_nulls, act_other, act_submit_badly, act_fork, act_fork, act_for, act_cancel,
+    act_cancel, act_cancel, act_cancel_self, act_discard, act_on_cancel, act_on_cancel,
+    act_results_fd,
+    /* 49 */
+    act_scale, act_scale, act_scale_to, act_worker_stop, act_workers, act_get_config, act_configure,
+    act_configure, act_configure_badly, act_group_init, act_submit_bound, act_submit_bound,
+    act_submit_bound, act_submit_job_bound, act_submit_job_bound, act_group_cancel,
+    act_group_on_error, act_group_deadline, act_group_cancelled, act_group_wait, act_group_wait,
+    act_group_here};
 
 static void act(action todo) {
     act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);
@@ -1301,7 +1423,7 @@ static void take_all(void) {
     if (!job) return;
     before was = look_before();
     wpool_status status = CALL(wpool_try_submit(model.pool, run_job, job, NULL));
-    check_submit(&was, 1, status == WPOOL_OK, status, true, false);
+    check_submit(&was, 1, status == WPOOL_OK, status, WPOOL_REFUSE, false);
     settle_job(job, status);
     while (status == WPOOL_OK && !job->delivered)
         status = take(WPOOL_FOREVER);

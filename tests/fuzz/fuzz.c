@@ -41,6 +41,17 @@ static void read_configuration(configuration *config) {
     config->own_allocator = more >> 7 & 1;
     config->fails_after = memory < 192 ? -1 : memory & 31;
     config->fails_on = memory < 224;
+    if (memory < 192) {
+        config->edits_policy = memory & 1;
+        config->edits_help = memory >> 1 & 1;
+    }
+    if (memory >> 6 == 1) config->upstream = 1 + (memory & 1);
+    if (memory < 192 && !config->is_inline) {
+        unsigned limits = memory >> 2 & 3;
+        config->min_workers = limits == 3 ? config->workers : 0;
+        config->max_workers = limits ? config->workers + limits : 0;
+    }
+    config->most_threads = SCHEDULER_THREADS - (memory < 192 ? memory >> 4 & 3 : 0);
     config->ending = end & 7u;
     config->shuts_down = (end >> 3 & 1) == 0;
     config->hooks = end >> 4 & 1;
@@ -94,15 +105,15 @@ static void own_free(void *block, size_t size, void *user) {
 }
 
 static void *on_worker_start(void *user, unsigned worker) {
-    MUST(user == &model && worker < 4, "hook: no such worker");
-    MUST(++model.hook_states[worker] == 1, "a worker starts twice");
+    MUST(user == &model && worker < SCHEDULER_THREADS, "hook: no such worker");
+    MUST(++model.hook_states[worker] % 2 == 1, "a worker starts twice");
     model.hooks_started++;
     return &model.hook_states[worker];
 }
 
 static void on_worker_exit(void *user, unsigned worker, void *state) {
     MUST(user == &model && state == &model.hook_states[worker], "hook: another worker");
-    MUST(++model.hook_states[worker] == 2, "a worker exits twice");
+    MUST(++model.hook_states[worker] % 2 == 0, "a worker exits twice");
     model.hooks_ended++;
 }
 
@@ -112,18 +123,24 @@ static bool create_pool(int *allocations_left) {
     wpool_config asked = {
         .name = "fuzz",
         .workers = config->workers,
-        .max_workers = config->is_inline ? WPOOL_INLINE : 0,
+        .min_workers = config->min_workers,
+        .max_workers = config->is_inline ? WPOOL_INLINE : config->max_workers,
         .queue_capacity = config->capacity ? config->capacity : WPOOL_UNBUFFERED,
         .when_full = config->when_full,
         .results = config->results,
         .start_paused = config->start_paused,
         .help = config->help,
         .allocator = config->own_allocator ? &allocator : NULL,
+        .group = config->upstream ? &model.groups[config->upstream].own : NULL,
     };
     if (config->hooks) asked.hooks = (wpool_hooks){on_worker_start, on_worker_exit, &model};
     *allocations_left = config->fails_after;
     sched.allocations_left = config->own_allocator ? -1 : config->fails_after;
     sched.threads_left = config->threads_left;
+    model.ever = model.now = (model_edit){1u << config->when_full, 1u << config->help,
+                                          config->capacity, config->capacity, !config->capacity};
+    model.crew.is_known = true;
+    model.crew.serving = config->workers;
     wpool_status status = CALL(wpool_create(&model.pool, &asked));
     sched.threads_left = -1;
     if (status == WPOOL_OK) return true;
@@ -216,21 +233,30 @@ static void end_pool(void) {
         collect_results();
     }
     model.start_begun = true;
+    bool has_keeper = model.pool->keeper.is_started;
     MUST(CALL(wpool_destroy(model.pool)) == WPOOL_OK, "destroy");
     model.is_over = true;
     check_jobs_at_end();
+    check_groups_at_end();
     MUST(model.blocks == 0 && model.bytes == 0, "%ld blocks, %ld bytes are left", model.blocks,
          model.bytes);
-    unsigned workers = model.config.is_inline ? 1 : model.config.workers;
-    if (model.config.hooks)
-        MUST(model.hooks_started == workers && model.hooks_ended == workers, "hooks: %u, %u",
-             model.hooks_started, model.hooks_ended);
+    unsigned threads = (unsigned)sched.thread_count - 1 - model.spawned - has_keeper;
+    unsigned workers = model.config.is_inline ? 1 : threads, hooks = model.hooks_started;
+    if (!model.config.hooks) return;
+    MUST(hooks == model.hooks_ended, "hooks: %u, %u", hooks, model.hooks_ended);
+    /* the keeper may have come while wpool_destroy waited */
+    MUST(hooks == workers || (hooks + 1 == workers && !has_keeper && !model.config.shuts_down),
+         "%u workers, hooks: %u", workers, hooks);
 }
 
 static void scenario(void) {
     int threads[4] = {0}, allocations_left;
     const wpool_config small = {.max_workers = WPOOL_INLINE, .queue_capacity = 2};
     MUST(CALL(wpool_create(&model.other, &small)) == WPOOL_OK, "the other pool");
+    model.group_count = 1;
+    new_group(NULL, 0);
+    new_group(NULL, 1);
+    new_group(NULL, 0);
     if (create_pool(&allocations_left)) {
         for (unsigned i = 0; i < MODEL_SLOTS; i++) {
             model_slot *slot = &model.slots[i];
@@ -239,8 +265,15 @@ static void scenario(void) {
             slot->family = 1;
             slot->has_on_done = i % 2 == 0;
         }
-        for (unsigned i = 1; i < model.config.threads; i++)
-            threads[i] = sched_spawn(thread_main, (void *)(uintptr_t)i);
+        model.unspawned = model.config.threads - 1;
+        sched.look = model_step;
+        for (unsigned i = 1; i < model.config.threads; i++) {
+            sched_flush(&sched.threads[sched.current]);
+            threads[i] = sched_thread(thread_main, (void *)(uintptr_t)i);
+            model.unspawned--;
+            model.spawned++;
+            sched_point(false);
+        }
         run_actions(0);
         end_threads(threads);
         end_pool();

@@ -8,7 +8,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
-#define SCHEDULER_STEPS 400000
+#define SCHEDULER_STEPS 1600000
 #include "tests/schedule/scheduler.h"
 
 #include <inttypes.h>
@@ -20,6 +20,7 @@ enum {
     MODEL_JOBS = 48,
     MODEL_SLOTS = 4,
     MODEL_LISTENERS = 32, /* wpool_on_cancel so often */
+    MODEL_GROUPS = 12,    /* the first one is none */
     MODEL_DEPTH = 5,      /* jobs inside of jobs on one thread that still do something */
     MODEL_FAMILY = 3      /* generations of children */
 };
@@ -48,12 +49,30 @@ typedef struct model_job {
     int error;
     void *data;
     bool is_surely_cancelled;
-    wpool_state seen; /* how it ended, as the pool said */
+    unsigned group;     /* 0: none */
+    int64_t late_after; /* 0: it has no deadline of its own */
+    unsigned guards;    /* groups, as bits, that its failure cancels */
+    wpool_state seen;   /* how it ended, as the pool said */
     /* wpool_cancel: calls in flight; then what is known */
     unsigned cancelling, hot_cancelling;
     bool is_removed, may_be_removed;      /* it answered WPOOL_OK; it may have */
     bool is_told, may_be_told, is_called; /* hot; called: whoever told it has returned */
 } model_job;
+
+/* A group: a lasting one, or one on the stack of who waits for its jobs. */
+typedef struct model_group {
+    wpool_group own, *at; /* at NULL: gone, or not there yet */
+    unsigned parent;      /* 0: none */
+    unsigned cancels;     /* calls of wpool_group_cancel, begun */
+    bool cancel_done, guard_begun, guard_done;
+    /* its deadline: not before the one time; surely after the other (0: none, or not known) */
+    bool was_late;
+    int64_t late_after, surely_after;
+    unsigned deadlines, deadlines_in_flight;
+    /* submissions below it: in flight; begun, of which so many are surely over */
+    unsigned submitting, begun, quiet;
+    int first_error; /* as it was seen */
+} model_group;
 
 /* What wpool_on_cancel was given: the callback's argument. */
 typedef struct model_listener {
@@ -71,6 +90,8 @@ typedef struct model_slot {
     int forgotten; /* accepted before it was initialised anew */
     int begun, accepted, started, returned, reported, in_flight;
     int errors, cancelled_surely;
+    unsigned groups;    /* that it ever was in, as bits */
+    int64_t late_after; /* the earliest deadline that it ever had; 0: none */
 } model_slot;
 
 /* A job being run, on the thread that runs it. */
@@ -79,7 +100,7 @@ typedef struct model_frame {
     model_slot *slot;
     wpool_job *context;
     uint64_t number;
-    unsigned family;
+    unsigned family, group;
     model_job *last_child;
     model_slot *last_slot;
     model_listener *listener;
@@ -93,13 +114,42 @@ typedef struct configuration {
     wpool_help help;
     bool is_inline, results, start_paused, may_pause, takes_forever, own_allocator, hooks;
     int fails_after, threads_left; /* negative: never */
-    bool fails_on;
+    bool fails_on, edits_policy, edits_help;
+    unsigned min_workers, max_workers; /* 0: none */
+    int most_threads;                  /* of all kinds, ever */
+    unsigned upstream;                 /* the group that stops the pool; 0: none */
     unsigned ending;
     bool shuts_down;
 } configuration;
 
+/* The threads of the pool. Calls that change their number are exclusive; of those in flight together
+   the order is not known. */
+typedef struct model_crew {
+    bool is_known;
+    unsigned serving; /* if known */
+    unsigned in_flight, hot_in_flight, epoch;
+    bool has_changed; /* somebody came or went, maybe */
+    bool may_leave, may_have_gaps, hot_begun, hot_ever;
+} model_crew;
+
+/* What the configuration may be: bits for the policies and the help, bounds for the capacity. */
+typedef struct model_edit {
+    unsigned policies, helps;
+    unsigned least, most;
+    bool is_unbuffered; /* maybe */
+} model_edit;
+
 static struct {
     configuration config;
+    model_crew crew;
+    model_edit now, ever;
+    unsigned edits_in_flight, edits; /* of the configuration, begun */
+    model_group groups[MODEL_GROUPS];
+    unsigned group_count;  /* with the one that is none */
+    bool may_lose;         /* a job may end without having run, because of a group or a deadline */
+    bool is_stopped_above; /* the upstream group may have been cancelled */
+    unsigned unspawned;    /* threads that are still to come */
+    unsigned spawned;
     job_script scripts[SCRIPTS];
     wpool *pool, *other;
     model_job jobs[MODEL_JOBS];
@@ -128,7 +178,7 @@ static struct {
     wpool_info info;
     long blocks, bytes;
     uint32_t word; /* main sleeps here a little */
-    int hook_states[4];
+    int hook_states[SCHEDULER_THREADS];
 } model;
 
 static uint64_t fuzz_calls;
@@ -184,13 +234,118 @@ static bool model_is_below(const model_job *job, const model_slot *slot) {
 
 static bool model_memory_fails(void) { return model.config.fails_after >= 0; }
 
-static bool model_may_discard(void) {
-    return model.stop_begun || model.config.when_full == WPOOL_DROP_OLDEST;
+static bool model_may_be(wpool_when_full policy) { return model.ever.policies >> policy & 1; }
+
+static bool model_may_discard(void) { return model.stop_begun || model_may_be(WPOOL_DROP_OLDEST); }
+
+/* -- groups and deadlines -- */
+
+static bool model_is_past(int64_t when) { return when && sched.now >= when; }
+
+static bool model_is_within(unsigned group, unsigned above) {
+    while (group && group != above)
+        group = model.groups[group].parent;
+    return group == above;
 }
+
+static bool model_is_any_within(unsigned groups, unsigned above) {
+    for (unsigned i = 1; i < model.group_count; i++)
+        if ((groups >> i & 1) && model_is_within(i, above)) return true;
+    return false;
+}
+
+/* May a job of the group, or of one below it, have failed? */
+static bool model_may_have_failed(unsigned group) {
+    for (unsigned i = 0; i < model.job_count; i++) {
+        const model_job *job = &model.jobs[i];
+        if (job->group && job->error && model_is_within(job->group, group)) return true;
+    }
+    for (unsigned i = 0; i < MODEL_SLOTS; i++)
+        if (model.slots[i].errors && model_is_any_within(model.slots[i].groups, group)) return true;
+    return false;
+}
+
+static bool model_group_may_be_late(unsigned group) {
+    for (; group; group = model.groups[group].parent) {
+        const model_group *it = &model.groups[group];
+        if (it->was_late || model_is_past(it->late_after)) return true;
+    }
+    return false;
+}
+
+static bool model_group_may_be_cancelled(unsigned group) {
+    for (unsigned i = group; i; i = model.groups[i].parent) {
+        const model_group *it = &model.groups[i];
+        if (it->cancels || (it->guard_begun && model_may_have_failed(i))) return true;
+    }
+    return model_group_may_be_late(group);
+}
+
+/* Is it so for all who ask now? */
+static bool model_group_is_cancelled(unsigned group) {
+    for (; group; group = model.groups[group].parent) {
+        const model_group *it = &model.groups[group];
+        if (it->cancel_done) return true;
+        if (!it->deadlines_in_flight && model_is_past(it->surely_after)) return true;
+        for (unsigned i = 0; i < model.job_count; i++) {
+            const model_job *job = &model.jobs[i];
+            if (job->seen == WPOOL_STATE_FAILED && (job->guards >> group & 1)) return true;
+        }
+    }
+    return false;
+}
+
+static bool model_may_be_late(const model_job *job) {
+    return model_is_past(job->late_after) || model_group_may_be_late(job->group);
+}
+
+/* Is there a reason in groups and deadlines to end the job? */
+static bool model_may_expire(const model_job *job) {
+    return model_is_past(job->late_after) || model_group_may_be_cancelled(job->group);
+}
+
+static bool model_slot_may_expire(const model_slot *slot) {
+    if (model_is_past(slot->late_after)) return true;
+    for (unsigned i = 1; i < model.group_count; i++)
+        if ((slot->groups >> i & 1) && model_group_may_be_cancelled(i)) return true;
+    return false;
+}
+
+static bool model_may_any_slot_expire(void) {
+    bool may = false;
+    for (unsigned i = 0; i < MODEL_SLOTS; i++)
+        may |= model_slot_may_expire(&model.slots[i]);
+    return may;
+}
+
+/* So many can still be started. */
+static int model_threads_left(void) {
+    return model.config.most_threads - sched.thread_count - (int)model.unspawned;
+}
+
+/* Could the pool have been told that there is no thread? */
+static bool model_may_lack_threads(void) { return model_threads_left() <= 0; }
+
+/* Called at each step: no more threads than there may be; and the pool may have been stopped. */
+static void model_step(void) {
+    int left = model_threads_left();
+    sched.threads_left = left > 0 ? left : 0;
+    if (!model.config.upstream || model.is_stopped_above) return;
+    if (!model_group_may_be_cancelled(model.config.upstream)) return;
+    model.is_stopped_above = true;
+    model.close_begun = model.stop_begun = model.hot_begun = true;
+    model.stops++;
+}
+
+/* What the caller did is seen by all who learn of it from the model. */
+static void model_publish(void) { sched_flush(&sched.threads[sched.current]); }
+
+/* -- jobs -- */
 
 /* May it end without having run? */
 static bool model_may_remove(const model_job *job) {
-    return model_may_discard() || job->is_removed || job->may_be_removed || job->cancelling;
+    return model_may_discard() || job->is_removed || job->may_be_removed || job->cancelling ||
+           model_may_expire(job);
 }
 
 /* Has the accepted job come to its end, as far as the model can see? */
@@ -201,7 +356,9 @@ static bool model_has_ended(const model_job *job) {
 /* Has the running job been told to end (NULL: one that can only be told with the whole pool)? */
 static bool model_is_told(const model_job *job) { return model.hot_done || (job && job->is_told); }
 static bool model_may_be_told(const model_job *job) {
-    return model.hot_begun || (job && (job->is_told || job->may_be_told || job->hot_cancelling));
+    if (model.hot_begun || model.crew.hot_begun) return true;
+    if (!job) return model.may_lose && model_may_any_slot_expire();
+    return job->is_told || job->may_be_told || job->hot_cancelling || model_may_expire(job);
 }
 
 /* So many ids are in calls of wpool_cancel now. */
@@ -212,11 +369,19 @@ static unsigned model_told(void) {
     unsigned told = 0;
     for (unsigned i = 0; i < model.job_count; i++)
         told += model_may_be_told(&model.jobs[i]) && model.jobs[i].error;
+    for (unsigned i = 0; i < MODEL_SLOTS; i++)
+        if (model_slot_may_expire(&model.slots[i])) told += (unsigned)model.slots[i].errors;
     return told;
 }
 
+/* So many threads of the pool there may have been. */
+static unsigned model_workers(void) {
+    if (!model.crew.has_changed) return model.config.workers;
+    return (unsigned)sched.thread_count - 1 - model.spawned;
+}
+
 /* Threads that may have a call in their hands. */
-static unsigned model_hands(void) { return model.config.workers + model.config.threads; }
+static unsigned model_hands(void) { return model_workers() + model.config.threads; }
 
 /* -- the end of a job -- */
 
@@ -233,7 +398,10 @@ static void check_ending(const model_job *job, const wpool_result *result) {
     if (result->state == WPOOL_STATE_DISCARDED) {
         MUST(!job->started, "a job that had started is reported as discarded");
         MUST(model_may_remove(job), "a job was discarded without a reason");
-        MUST(result->error == WPOOL_CANCELLED && result->attempts == 0, "a strange discarded job");
+        MUST(result->error == WPOOL_CANCELLED || result->error == WPOOL_TIMEOUT, "error %d",
+             result->error);
+        MUST(result->error == WPOOL_CANCELLED || model_may_be_late(job), "it was not late");
+        MUST(result->attempts == 0, "a strange discarded job");
         MUST(result->worker == WPOOL_INLINE, "a discarded job has a worker");
         MUST(result->ran_ns == 0 && result->waited_ns >= 0, "times of a discarded job");
         return;
@@ -242,7 +410,7 @@ static void check_ending(const model_job *job, const wpool_result *result) {
     MUST(result->error == job->error, "the job's error is %d, not %d", result->error, job->error);
     MUST(result->attempts == 1, "%u attempts", result->attempts);
     MUST(result->waited_ns >= 0 && result->ran_ns >= 0, "times go backwards");
-    MUST(result->worker < model.config.workers || result->worker == WPOOL_INLINE, "no such worker");
+    MUST(result->worker < model_workers() || result->worker == WPOOL_INLINE, "no such worker");
     if (job->error == 0) {
         MUST(result->state == WPOOL_STATE_SUCCEEDED, "state %d of a success", (int)result->state);
     } else if (result->state == WPOOL_STATE_CANCELLED) {
@@ -286,7 +454,8 @@ static void model_on_slot_done(void *arg, const wpool_result *result) {
     MUST(slot->reported <= slot->begun, "on_done more often than handed in");
     MUST(result->arg == slot && result->id == 0, "the result of another job");
     if (result->state == WPOOL_STATE_DISCARDED)
-        MUST(model_may_discard(), "a job was discarded without a reason");
+        MUST(model_may_discard() || model_slot_may_expire(slot),
+             "a job was discarded without a reason");
     act_in_on_done(model.scripts[slot->script].answer);
 }
 
@@ -312,13 +481,15 @@ static void check_jobs_at_end(void) {
             MUST(job->reported == (is_accepted ? 1 : 0), "job %u: on_done %d times, accepted: %d",
                  i, job->reported, is_accepted);
     }
-    MUST(removed == model.removed || (removed > model.removed && model_may_discard()),
+    MUST(removed == model.removed ||
+             (removed > model.removed && (model_may_discard() || model.may_lose)),
          "%u never ran, %u were cancelled in time", removed, model.removed);
     for (unsigned i = 0; i < MODEL_SLOTS; i++) {
         const model_slot *slot = &model.slots[i];
         MUST(slot->started == slot->returned, "slot %u did not return", i);
         MUST(slot->started <= slot->accepted, "slot %u ran too often", i);
-        MUST(slot->started == slot->accepted || model_may_discard(), "slot %u was lost", i);
+        MUST(slot->started == slot->accepted || model_may_discard() || model_slot_may_expire(slot),
+             "slot %u was lost", i);
         if (slot->has_on_done)
             MUST(slot->reported == slot->accepted, "slot %u: accepted %d, on_done %d", i,
                  slot->accepted, slot->reported);
@@ -339,9 +510,10 @@ static void check_stats_at_end(const wpool_stats_snapshot *stats) {
     MUST(stats->cancelled >= model.surely_cancelled && stats->cancelled >= model.seen_cancelled,
          "cancelled: stats %u", (unsigned)stats->cancelled);
     MUST(stats->failed >= model.seen_failed, "failed: stats %u", (unsigned)stats->failed);
-    MUST(model.hot_begun || stats->cancelled <= model_told(), "cancelled without a reason");
+    MUST(model.hot_begun || model.crew.hot_ever || stats->cancelled <= model_told(),
+         "cancelled without a reason");
     MUST(stats->discarded == model.removed ||
-             (stats->discarded > model.removed && model_may_discard()),
+             (stats->discarded > model.removed && (model_may_discard() || model.may_lose)),
          "discarded: stats %u, cancelled in time: %u", (unsigned)stats->discarded, model.removed);
 }
 

@@ -5,11 +5,20 @@
 
    Not in the list: what cannot meet another call on the same pool (create, destroy), what only asks
    the job itself (`work` does), and what has nothing to do with a pool. */
-#define SCENARIO_PART 50
+#define SCENARIO_PART 80
 #include "parallel.h"
 
 /* What a call does that the other one, or the scenario, must know. */
-enum { CLOSES = 1, DISCARDS = 2, PAUSES = 4, AGAIN = 8, READS = 16 };
+enum {
+    CLOSES = 1,
+    DISCARDS = 2,
+    PAUSES = 4,
+    AGAIN = 8,
+    READS = 16,
+    SCALES = 32,  /* or configures */
+    TELLS = 64,   /* whatever runs */
+    GROUPED = 128 /* ends the members of the group */
+};
 
 /* X(a, name, what it does). No name begins or ends with another one: a pair can be run alone. */
 #define CALLS(X, a)                        \
@@ -44,7 +53,17 @@ enum { CLOSES = 1, DISCARDS = 2, PAUSES = 4, AGAIN = 8, READS = 16 };
     X(a, reduce, 0)                        \
     X(a, map, 0)                           \
     X(a, fork, 0)                          \
-    X(a, other_pool, 0)
+    X(a, other_pool, 0)                    \
+    X(a, scale_up, SCALES)                 \
+    X(a, scale_graceful, SCALES)           \
+    X(a, scale_hot, SCALES | TELLS)        \
+    X(a, worker_stop, SCALES | TELLS)      \
+    X(a, configure, SCALES)                \
+    X(a, get_config, 0)                    \
+    X(a, group_submit, 0)                  \
+    X(a, group_wait, 0)                    \
+    X(a, group_cancels, GROUPED)           \
+    X(a, group_deadline, GROUPED)
 
 #define CALL_NUMBER(a, name, does) CALL_##name,
 enum { CALLS(CALL_NUMBER, ) CALL_COUNT };
@@ -53,8 +72,22 @@ enum { CALLS(CALL_NUMBER, ) CALL_COUNT };
 typedef struct side {
     unsigned call;
     bool is_job;
-    task *tasks; /* four, which are its own */
+    task *tasks;            /* four, which are its own */
+    struct member *members; /* two */
 } side;
+
+/* A job of the group. */
+typedef struct member {
+    enum { NOTED, WITH_THE_ID, OF_THE_CALLER, WAYS } way;
+    wpool_status status;
+    bool is_handed_in;
+    unsigned runs, ends, dones, deliveries;
+    int error; /* to return */
+    wpool_state state;
+    wpool_id id;
+    wpool_job job;
+} member;
+#define MEMBERS 6
 
 /* Tasks of the scenario itself; those of the sides follow. */
 enum { WITH_ID, OWNED, HELD, CALLER, OF_SIDES };
@@ -72,8 +105,11 @@ static struct {
     unsigned starting;                          /* and not ended */
     unsigned stopping[2];                       /* by mode */
     bool is_stopped[2];
-    bool is_told;        /* some job, hot, on its own */
-    bool is_gone[TASKS]; /* see note_gone */
+    bool is_told; /* some job, hot, on its own */
+    wpool_group group;
+    bool is_group_cancelled; /* a call has returned */
+    member members[MEMBERS]; /* two of the scenario's own */
+    bool is_gone[TASKS];     /* see note_gone */
 } pair;
 
 static bool is_unbuffered(void) { return wpool__pool_is_unbuffered(scene.pool); }
@@ -102,8 +138,9 @@ static void work(task *t, wpool_job *job) {
 /* -- submitting -- */
 
 static void check_submitted(wpool_status status, bool tries, bool has_timeout) {
-    bool refuses = config()->when_full == WPOOL_REFUSE ||
-                   (config()->when_full == WPOOL_DROP_OLDEST && is_unbuffered());
+    bool refuses =
+        config()->when_full == WPOOL_REFUSE ||
+        (config()->when_full == WPOOL_DROP_OLDEST && (is_unbuffered() || (pair.does & SCALES)));
     SCHED_CHECK(status == WPOOL_OK || (status == WPOOL_CLOSED && pair.closing > 0) ||
                 (status == WPOOL_FULL && (tries || (refuses && !has_timeout))) ||
                 (status == WPOOL_TIMEOUT && has_timeout));
@@ -325,6 +362,97 @@ static void check_no_result(const side *s, wpool_status status, int64_t timeout)
     pair.is_done = true;
 }
 
+/* -- the group -- */
+
+static int member_run(void *arg, wpool_job *job) {
+    member *m = (member *)arg;
+    SCHED_NOTE("member runs", m - pair.members);
+    SCHED_CHECK(m->runs++ == 0);
+    if (pair.is_group_cancelled) SCHED_CHECK(wpool_cancelled(job)); /* it had begun */
+    idle_points(pick(6));
+    SCHED_CHECK(m->ends++ == 0);
+    return m->error;
+}
+
+static void member_done(void *arg, const wpool_result *result) {
+    member *m = (member *)arg;
+    SCHED_CHECK(m->dones++ == 0 && m->runs == m->ends);
+    SCHED_CHECK((result->state == WPOOL_STATE_DISCARDED) == (m->runs == 0));
+    SCHED_CHECK(m->runs ? result->error == m->error
+                        : result->error == WPOOL_CANCELLED || result->error == WPOOL_TIMEOUT);
+    m->state = result->state;
+}
+
+static void member_submit(member *m) {
+    const wpool_options options = {.on_done = member_done, .group = &pair.group};
+    bool was_cancelled = pair.is_group_cancelled;
+    m->error = maybe() ? 0 : 5;
+    m->way = pick(WAYS);
+    if (m->way == OF_THE_CALLER) {
+        wpool_job_init(&m->job, member_run, m);
+        m->status = wpool_submit_job(scene.pool, &m->job, &options);
+    } else {
+        m->status = wpool_submit_with(scene.pool, member_run, m, &options,
+                                      m->way == WITH_THE_ID ? &m->id : NULL);
+    }
+    SCHED_NOTE("member submitted, status", m->status);
+    m->is_handed_in = true;
+    if (was_cancelled) SCHED_CHECK(m->status == WPOOL_CANCELLED);
+    if (m->status == WPOOL_CANCELLED)
+        SCHED_CHECK(pair.does & GROUPED);
+    else
+        check_submitted(m->status, false, false);
+}
+
+static bool member_is_accepted(const member *m) { return m->is_handed_in && m->status == WPOOL_OK; }
+
+static void call_group_submit(side *s) {
+    for (unsigned i = 0, n = 1 + pick(2); i < n; i++)
+        member_submit(&s->members[i]);
+}
+
+static void call_group_wait(side *s) {
+    bool were_accepted[MEMBERS];
+    int64_t timeout = patience(s);
+    int first_error = 77;
+    if (maybe()) call_group_submit(s);
+    for (int i = 0; i < MEMBERS; i++)
+        were_accepted[i] = member_is_accepted(&pair.members[i]);
+    wpool_status status = wpool_group_wait(&pair.group, timeout, &first_error);
+    check_in_time(status, timeout);
+    SCHED_CHECK(first_error != 77);
+    for (int i = 0; i < MEMBERS && status == WPOOL_OK; i++)
+        if (were_accepted[i]) SCHED_CHECK(pair.members[i].dones == 1);
+}
+
+static void call_group_cancels(side *s) {
+    bool was_cancelled = pair.is_group_cancelled;
+    if (maybe()) call_group_submit(s);
+    wpool_status status = wpool_group_cancel(&pair.group);
+    SCHED_CHECK(status == (was_cancelled ? WPOOL_ALREADY : WPOOL_OK) || status == WPOOL_ALREADY);
+    SCHED_CHECK(wpool_group_cancelled(&pair.group));
+    pair.is_group_cancelled = true;
+}
+
+static void call_group_deadline(side *s) {
+    if (maybe()) SCHED_CHECK(wpool_group_deadline(&pair.group, (int64_t)pick(300)) == WPOOL_OK);
+    if (maybe()) call_group_submit(s);
+    if (maybe()) SCHED_CHECK(wpool_group_deadline(&pair.group, WPOOL_FOREVER) == WPOOL_OK);
+    SCHED_CHECK(wpool_group_deadline(&pair.group, (int64_t)pick(300)) == WPOOL_OK);
+}
+
+/* Counts a result that was taken. */
+static void taken(const wpool_result *result) {
+    const char *arg = (const char *)result->arg;
+    if (arg < (char *)pair.members || arg >= (char *)(pair.members + MEMBERS)) {
+        task_taken(result);
+        return;
+    }
+    member *m = (member *)result->arg;
+    SCHED_CHECK(m->way != OF_THE_CALLER && m->deliveries++ == 0);
+    SCHED_CHECK(m->dones == 1 && result->state == m->state);
+}
+
 /* One call of wpool_take. */
 static wpool_status take(const side *s, int64_t timeout) {
     wpool_result result;
@@ -335,7 +463,7 @@ static wpool_status take(const side *s, int64_t timeout) {
     if (were_closed) SCHED_CHECK(status == WPOOL_CLOSED);
     if (was_done) SCHED_CHECK(status != WPOOL_OK);
     if (status == WPOOL_OK)
-        task_taken(&result);
+        taken(&result);
     else
         check_no_result(s, status, timeout);
     return status;
@@ -463,33 +591,43 @@ static void call_stats(side *s) {
     (void)s;
     for (int i = 0; i < 3; i++, before = now) {
         now = scene_stats();
-        SCHED_CHECK(now.workers_idle <= now.workers && now.workers == config()->workers);
-        SCHED_CHECK(now.accepted >= before.accepted && now.accepted <= TASKS + 6);
+        SCHED_CHECK(now.workers_idle <= now.workers);
+        SCHED_CHECK(now.workers == config()->workers || (pair.does & SCALES));
+        SCHED_CHECK(now.accepted >= before.accepted && now.accepted <= TASKS + MEMBERS + 6);
         SCHED_CHECK(now.succeeded >= before.succeeded && now.failed >= before.failed &&
                     now.cancelled >= before.cancelled && now.discarded >= before.discarded);
-        if (!scene.may_discard) SCHED_CHECK(now.discarded == 0);
-        if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told) SCHED_CHECK(now.cancelled == 0);
+        if (!scene.may_discard && !(pair.does & GROUPED)) SCHED_CHECK(now.discarded == 0);
+        if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told && !(pair.does & GROUPED))
+            SCHED_CHECK(now.cancelled == 0);
     }
 }
 
-/* What has finished does not become less; who runs nothing runs no job. */
+/* What has finished does not become less, whoever has the number; who runs nothing runs no job. */
 static void call_workers(side *s) {
-    wpool_worker_info now[2], before[2] = {{.finished = 0}};
-    unsigned n = scene.pool->crew.serving;
+    enum { MOST = SCHEDULER_THREADS };
+    wpool_worker_info now[MOST];
+    uint64_t before[MOST] = {0};
     (void)s;
     for (int round = 0; round < 3; round++) {
-        SCHED_CHECK(wpool_workers(scene.pool, now, 2) == n);
+        size_t n = wpool_workers(scene.pool, now, MOST);
+        SCHED_CHECK(n >= 1 && n <= MOST);
+        if (!(pair.does & SCALES)) SCHED_CHECK(n == scene.pool->crew.serving);
         for (unsigned i = 0; i < n; i++) {
-            SCHED_CHECK(now[i].worker == (scene.pool->is_inline ? WPOOL_INLINE : i));
-            SCHED_CHECK((now[i].activity == WPOOL_BUSY) == (now[i].running > 0));
+            unsigned number = scene.pool->is_inline ? 0 : now[i].worker;
+            SCHED_CHECK(!scene.pool->is_inline || now[i].worker == WPOOL_INLINE);
+            SCHED_CHECK(number < MOST && (i == 0 || number > now[i - 1].worker));
+            if (now[i].activity != WPOOL_LEAVING)
+                SCHED_CHECK((now[i].activity == WPOOL_BUSY) == (now[i].running > 0));
+            else
+                SCHED_CHECK(pair.does & SCALES);
             SCHED_CHECK(now[i].running > 0 || now[i].job == 0);
-            SCHED_CHECK(now[i].finished >= before[i].finished);
+            SCHED_CHECK(now[i].finished >= before[number]);
             SCHED_CHECK(now[i].failed + now[i].cancelled <= now[i].finished);
-            before[i] = now[i];
+            before[number] = now[i].finished;
         }
         idle_points(pick(20));
     }
-    SCHED_CHECK(wpool_workers(NULL, now, 2) == 0 && wpool_workers(scene.pool, NULL, 2) == n);
+    SCHED_CHECK(wpool_workers(NULL, now, 2) == 0 && wpool_workers(scene.pool, NULL, 2) >= 1);
 }
 
 static void call_get_info(side *s) {
@@ -501,9 +639,76 @@ static void call_get_info(side *s) {
     SCHED_CHECK(info.id == other.id && strcmp(info.uuid, other.uuid) == 0);
 }
 
+/* -- workers, the configuration -- */
+
+/* No more threads than the scheduler knows, whatever the other side adds. */
+static bool may_add(void) { return sched.thread_count <= SCHEDULER_THREADS - 5; }
+
+/* Fewer than one is none; the workers of an inline pool stay. */
+static void check_scaled(wpool_status status, bool must) {
+    SCHED_CHECK(scene.pool->is_inline ? status == WPOOL_INVALID
+                                      : status == WPOOL_OK || (!must && status == WPOOL_INVALID));
+}
+
+static void call_scale_up(side *s) {
+    (void)s;
+    for (unsigned n = 1 + pick(2); n > 0 && may_add(); n--)
+        check_scaled(wpool_scale(scene.pool, 1, maybe() ? WPOOL_HOT : WPOOL_GRACEFUL), true);
+}
+
+static void scale_down(wpool_mode mode) {
+    if (mode == WPOOL_HOT) pair.is_told = true;
+    for (unsigned n = 1 + pick(2); n > 0; n--)
+        check_scaled(wpool_scale(scene.pool, -1, mode), false);
+    if (maybe() && may_add()) check_scaled(wpool_scale_to(scene.pool, 2, mode), true);
+}
+static void call_scale_graceful(side *s) { (void)s, scale_down(WPOOL_GRACEFUL); }
+static void call_scale_hot(side *s) { (void)s, scale_down(WPOOL_HOT); }
+
+static void call_worker_stop(side *s) {
+    (void)s;
+    for (unsigned n = 1 + pick(2); n > 0; n--) {
+        wpool_id job = 77;
+        wpool_status status = wpool_worker_stop(scene.pool, pick(3), any_mode(), &job);
+        if (status == WPOOL_ALREADY || status == WPOOL_UNKNOWN)
+            SCHED_CHECK(!scene.pool->is_inline);
+        else
+            check_scaled(status, false);
+        SCHED_CHECK(status == WPOOL_OK ? job != 77 : job == 0);
+    }
+}
+
+static void call_configure(side *s) {
+    (void)s;
+    for (unsigned n = 1 + pick(2); n > 0; n--) {
+        wpool_config now;
+        SCHED_CHECK(wpool_get_config(scene.pool, &now) == WPOOL_OK);
+        now.queue_capacity = pick(4) ? 1 + pick(6) : WPOOL_UNBUFFERED;
+        if (maybe() && may_add() && !scene.pool->is_inline) now.workers = 1 + pick(3);
+        if (!may_add() && !scene.pool->is_inline) now.workers = 1; /* others may have left */
+        SCHED_CHECK(wpool_config_conflict(scene.pool, &now) == NULL);
+        SCHED_CHECK(wpool_configure(scene.pool, &now) == WPOOL_OK);
+    }
+}
+
+static void call_get_config(side *s) {
+    wpool_config now;
+    (void)s;
+    for (unsigned i = 0; i < 3; i++) {
+        SCHED_CHECK(wpool_get_config(scene.pool, &now) == WPOOL_OK);
+        SCHED_CHECK(strcmp(now.name, "pair") == 0 && now.when_full == config()->when_full);
+        SCHED_CHECK(now.workers <= 12 && (now.workers > 0 || scene.pool->is_inline));
+        SCHED_CHECK(now.queue_capacity == WPOOL_UNBUFFERED || now.queue_capacity - 1 < 6);
+        idle_points(pick(20));
+    }
+    now.results = !now.results;
+    const char *conflict = wpool_config_conflict(scene.pool, &now);
+    SCHED_CHECK(conflict && strcmp(conflict, "results") == 0);
+}
+
 /* -- parallel -- */
 
-static bool may_be_cancelled(void) { return pair.does & DISCARDS; }
+static bool may_be_cancelled(void) { return pair.does & (DISCARDS | TELLS); }
 
 static void call_loop(side *s) {
     (void)s;
@@ -595,8 +800,11 @@ static void *side_run(void *arg) {
 /* Everything about the two calls that is known beforehand. */
 static void choose(unsigned first, unsigned second) {
     memset(&pair, 0, sizeof pair);
-    pair.sides[0] = (side){.call = first, .tasks = &scene.tasks[OF_SIDES]};
-    pair.sides[1] = (side){.call = second, .tasks = &scene.tasks[OF_SIDES + 4]};
+    for (unsigned i = 0; i < 2; i++)
+        pair.sides[i] = (side){.call = i ? second : first,
+                               .tasks = &scene.tasks[OF_SIDES + 4 * i],
+                               .members = &pair.members[2 + 2 * i]};
+    wpool_group_init(&pair.group, NULL);
     if (pick(3) == 0) pair.sides[pick(2)].is_job = true;
     for (int i = 0; i < 2; i++) {
         unsigned does = calls[pair.sides[i].call].does;
@@ -643,6 +851,9 @@ static void prepare(void) {
         task *t = &scene.tasks[i ? !first : first];
         hand_in(t, t->kind);
     }
+    if (maybe())
+        for (unsigned i = 0; i < 2 && !(has_to_fit && i + n >= scene.pool->capacity); i++)
+            member_submit(&pair.members[i]);
 }
 
 /* The counts at the end, against what the tasks have counted. */
@@ -655,11 +866,21 @@ static void check_counts(void) {
         runs += t->runs;
         good += t->runs && t->error == 0;
     }
+    unsigned told = 0;
+    for (int i = 0; i < MEMBERS; i++) {
+        const member *m = &pair.members[i];
+        accepted += member_is_accepted(m);
+        runs += m->runs;
+        good += m->runs && m->error == 0;
+        told += m->state == WPOOL_STATE_CANCELLED;
+        SCHED_CHECK(m->dones == member_is_accepted(m) && m->runs <= m->dones);
+        if (m->dones && !m->runs) SCHED_CHECK(scene.may_discard || (pair.does & GROUPED));
+    }
     SCHED_CHECK(again.dones == again.accepted && (again.runs == again.dones || scene.may_discard));
     SCHED_CHECK(end.waiting == 0 && end.running == 0 && scene.running == 0);
     SCHED_CHECK(end.accepted == accepted && end.discarded == accepted - runs);
     SCHED_CHECK(end.succeeded == good && end.failed + end.cancelled == runs - good);
-    if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told) SCHED_CHECK(end.cancelled == 0);
+    if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told) SCHED_CHECK(end.cancelled == told);
 }
 
 /* What nobody has asked for is delivered yet, and nothing twice. */
@@ -674,7 +895,7 @@ static void check_deliveries(void) {
     }
     while (config()->results && status == WPOOL_OK) {
         status = wpool_take(scene.pool, WPOOL_NOW, &result);
-        if (status == WPOOL_OK) SCHED_CHECK(task_taken(&result) && !pair.is_done);
+        if (status == WPOOL_OK) taken(&result), SCHED_CHECK(!pair.is_done);
     }
     if (config()->results)
         SCHED_CHECK(status == (pair.are_results_closed ? WPOOL_CLOSED : WPOOL_DONE));
@@ -705,6 +926,7 @@ static void meet(void) {
     check_counts();
     check_deliveries();
     scene_close();
+    SCHED_CHECK(pair.group.ties == 0 && pair.group.unfinished == 0 && !pair.group.members);
 }
 
 /* -- a scenario for each pair -- */

@@ -630,24 +630,25 @@ static void submit_blocked(void *arg) {
     b->status = member_hand_in(b->pool, b->group, &b->member, b->way);
 }
 
-/* It may have been accepted, but never runs. */
+/* It may have been accepted, but never runs; nobody waits until a worker has time for it. */
 TEST(a_job_whose_submitter_was_blocked_does_not_outlive_its_group) {
     NEEDS_WORKERS();
     for (int way = 0; way < WAYS; way++)
         for (int is_below = 0; is_below < 2; is_below++) {
             hold h = HOLD_EMPTY;
-            atomic_uint count = 0;
             wpool_group groups[2];
             helper submitter;
             blocked b = {.pool = test_pool_of(1, 1), .group = &groups[1], .way = way};
             chain_begin(groups, 2);
             hold_workers(&h, b.pool, 1);
-            count_submit(b.pool, &count, 1);
+            CHECK_EQ(wpool_submit(b.pool, hold_job, &h, NULL), WPOOL_OK);
             helper_start(&submitter, submit_blocked, &b);
             helper_await_sleep(&submitter);
             CHECK_EQ(wpool_group_cancel(&groups[!is_below]), WPOOL_OK);
             hold_release(&h, 1);
             helper_join(&submitter);
+            if (way != OWNED) CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_FOREVER, NULL), WPOOL_OK);
+            hold_release(&h, 1);
             test_drain(b.pool);
             CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_NOW, NULL), WPOOL_OK);
             CHECK_EQ(test_stats(b.pool).accepted, 2 + (b.status == WPOOL_OK));
@@ -1523,6 +1524,45 @@ TEST(on_done_cancels_a_group) {
     }
 }
 
+/* Each on_done hands in the next one: a caller-owned job itself, again. */
+typedef struct relay {
+    wpool *pool;
+    wpool_group *group;
+    wpool_job job;
+    unsigned left;
+    bool is_owned;
+} relay;
+
+static void relay_hand_in(relay *r);
+
+static void relay_done(void *arg, const wpool_result *result) {
+    relay *r = (relay *)arg;
+    CHECK_EQ(result->state, WPOOL_STATE_SUCCEEDED);
+    if (--r->left > 0) relay_hand_in(r);
+}
+
+static void relay_hand_in(relay *r) {
+    const wpool_options options = {.group = r->group, .on_done = relay_done};
+    CHECK_EQ(r->is_owned ? wpool_submit_job(r->pool, &r->job, &options)
+                         : wpool_submit_with(r->pool, nothing_job, r, &options, NULL),
+             WPOOL_OK);
+}
+
+TEST(members_that_on_done_hands_in_are_waited_for) {
+    for (int is_owned = 0; is_owned < 2; is_owned++)
+        for (int round = 0; round < 20; round++) {
+            wpool_group group;
+            relay r = {.pool = pool_of(2), .group = &group, .left = 50, .is_owned = is_owned};
+            wpool_job_init(&r.job, nothing_job, &r);
+            group_begin(&group, NULL);
+            relay_hand_in(&r);
+            group_check(&group, 0);
+            CHECK_EQ(r.left, 0);
+            memset((void *)&group, 0xA5, sizeof group);
+            test_destroy(r.pool);
+        }
+}
+
 /* Records, and jobs of one's own, that were in a group once are in it no more. */
 TEST(who_has_ended_is_in_no_group) {
     NEEDS_WORKERS();
@@ -1735,11 +1775,11 @@ static void race_meddle(race *x, wpool *pool, wpool_id id) {
     }
 }
 
-/* Hands in the next one; false: there are enough. */
-static bool race_submit(race *x, unsigned group) {
+/* Hands in the next one; false: there are enough. A job does so in its own pool, where it is never
+   blocked: two that wait for room in each other's would do so for ever. */
+static bool race_submit(race *x, wpool *pool, unsigned group) {
     const unsigned number = atomic_fetch_add(&x->next, 1);
     const wpool_options options = {.group = &x->groups[group], .on_done = racer_done};
-    wpool *pool = x->pools[test_choose(x->seed, 2)];
     if (number >= RACES) return false;
     racer *r = &x->racers[number];
     r->race = x;
@@ -1783,7 +1823,7 @@ static int racer_job(void *arg, wpool_job *job) {
     CHECK_EQ(atomic_fetch_add(&r->ran, 1), 0);
     switch (test_choose(x->seed, 8)) {
     case 0:
-        race_submit(x, (unsigned)test_choose(x->seed, GROUPS));
+        race_submit(x, wpool_job_pool(job), (unsigned)test_choose(x->seed, GROUPS));
         break;
     case 1:
         race_wait_in_job(r);
@@ -1816,6 +1856,22 @@ static void race_replant(race *x, bool is_first) {
     }
 }
 
+/* A pool that is there for a moment. */
+static void race_with_a_pool(race *x, unsigned group) {
+    member members[WAYS] = {{.id = 0}};
+    bool is_in[WAYS];
+    wpool *pool = pool_below(test_choose(x->seed, 2) ? &x->groups[group] : NULL, 1, false);
+    for (int way = 0; way < WAYS; way++) {
+        wpool_group *other = &x->groups[test_choose(x->seed, GROUPS)];
+        const wpool_status status = member_hand_in(pool, other, &members[way], way);
+        CHECK(status == WPOOL_OK || status == WPOOL_CANCELLED || status == WPOOL_CLOSED);
+        is_in[way] = status == WPOOL_OK;
+    }
+    test_destroy(pool);
+    for (int way = 0; way < WAYS; way++)
+        CHECK_EQ(atomic_load(&members[way].task.done_count), is_in[way]);
+}
+
 static bool race_step(race *x) {
     const unsigned group = (unsigned)test_choose(x->seed, GROUPS);
     wpool_status status;
@@ -1832,8 +1888,20 @@ static bool race_step(race *x) {
     case 3:
         CHECK_EQ(wpool_group_wait(&x->groups[group], WPOOL_FOREVER, NULL), WPOOL_OK);
         return true;
+    case 4:
+        race_with_a_pool(x, group);
+        return true;
+    case 5:
+        if (test_choose(x->seed, 4) == 0)
+            CHECK_EQ(
+                wpool_group_deadline(&x->groups[group], (int64_t)test_choose(x->seed, 100000) - 1),
+                WPOOL_OK);
+        return true;
+    case 6: /* beyond what the pool may have, or not */
+        wpool_scale(x->pools[group % 2], group < GROUPS / 2 ? 1 : -1, WPOOL_HOT);
+        return true;
     default:
-        return race_submit(x, group);
+        return race_submit(x, x->pools[test_choose(x->seed, 2)], group);
     }
 }
 
@@ -1906,7 +1974,7 @@ TEST(threads_submit_to_groups_cancel_them_and_wait) {
     NEEDS_THREADS();
     const uint64_t seed = test_seed();
     run_race(1, (wpool_config){.workers = 1}, seed);
-    run_race(1, (wpool_config){.workers = 3, .queue_capacity = 8}, seed);
+    run_race(1, (wpool_config){.workers = 3, .queue_capacity = 8, .max_workers = 5}, seed);
     run_race(2, (wpool_config){.workers = 1, .queue_capacity = 64}, seed);
     run_race(2, (wpool_config){.workers = 2, .help = WPOOL_HELP_ANY}, seed);
     run_race(2, (wpool_config){.workers = 2, .help = WPOOL_HELP_NONE}, seed);

@@ -262,6 +262,44 @@ TEST(who_waits_is_woken_when_it_is_due) {
         }
 }
 
+typedef struct blocked {
+    wpool *pool;
+    wpool_group *group;
+    timed timed;
+    int way;
+    helper helper;
+} blocked;
+
+static void submit_blocked(void *arg) {
+    blocked *b = (blocked *)arg;
+    timed_submit(b->pool, &b->timed, b->way, b->group ? 0 : DUE, b->group);
+}
+
+/* Its time begins with the submit; it is over before there is room. */
+TEST(a_job_whose_submitter_was_blocked_too_long_does_not_start) {
+    for (int is_group = 0; is_group < 2; is_group++)
+        for (int way = 0; way < WAYS; way++) {
+            hold h = HOLD_EMPTY;
+            wpool_group group;
+            blocked b = {.pool = test_pool_of(1, 1), .way = way, .group = is_group ? &group : NULL};
+            group_begin(&group, NULL);
+            group_due(&group, DUE);
+            hold_workers(&h, b.pool, 1);
+            CHECK_EQ(wpool_submit(b.pool, hold_job, &h, NULL), WPOOL_OK);
+            helper_start(&b.helper, submit_blocked, &b);
+            helper_await_sleep(&b.helper);
+            test_clock_parked_until(1);
+            test_clock_advance(DUE);
+            hold_release(&h, 1);
+            helper_join(&b.helper);
+            if (way != OWNED) timed_await(&b.timed); /* the worker is busy still */
+            hold_release(&h, 1);
+            test_drain(b.pool);
+            test_destroy(b.pool);
+            timed_check(&b.timed, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+        }
+}
+
 /* ---- groups ---- */
 
 /* Set before the job came and after; the group's above; and the job's own. */

@@ -382,6 +382,40 @@ TEST(a_job_on_another_worker_is_not_interrupted) {
     }
 }
 
+/* Longer than it ever takes until the next signal. */
+static void let_signals_come(void) {
+    const int64_t until = test_now_ns() + WPOOL_MS(100);
+    while (test_now_ns() < until)
+        sched_yield();
+}
+
+static int cancel_self_and_wait(void *arg, wpool_job *job) {
+    (void)arg;
+    CHECK_EQ(wpool_cancel(wpool_job_pool(job), wpool_job_id(job), WPOOL_HOT), WPOOL_CANCELLED);
+    let_signals_come();
+    return 0;
+}
+
+/* The thread is not the pool's: it may have to do with the signal for other reasons. */
+TEST(who_runs_jobs_without_being_a_worker_is_not_interrupted) {
+    count_signals();
+    wpool_id id;
+    wpool *pool =
+        test_pool(&(wpool_config){.max_workers = WPOOL_INLINE, .interrupt_signal = SIGUSR1});
+    CHECK_EQ(wpool_submit(pool, cancel_self_and_wait, NULL, &id), WPOOL_OK);
+    test_drain(pool);
+    test_destroy(pool);
+    hold h = HOLD_EMPTY;
+    pool = pool_from((wpool_config){
+        .workers = 1, .queue_capacity = 1, .when_full = WPOOL_RUN, .interrupt_signal = SIGUSR1});
+    hold_workers(&h, pool, 1);
+    CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_submit(pool, cancel_self_and_wait, NULL, &id), WPOOL_OK); /* here */
+    hold_release(&h, 2);
+    test_destroy(pool);
+    CHECK_EQ(atomic_load(&signals_anywhere), 0);
+}
+
 static int end_when_told(void *arg, wpool_job *job) {
     gate_count_up((gate *)arg);
     while (!wpool_cancelled(job))
@@ -489,13 +523,6 @@ TEST(a_job_that_is_told_while_it_waits_is_interrupted_later) {
             test_destroy(pool);
             reader_close(&a.reader);
         }
-}
-
-/* Longer than it ever takes until the next signal. */
-static void let_signals_come(void) {
-    const int64_t until = test_now_ns() + WPOOL_MS(100);
-    while (test_now_ns() < until)
-        sched_yield();
 }
 
 static int block_when_told(void *arg, wpool_job *job) {

@@ -1,4 +1,5 @@
-/* A short run of tests/stress/race_stress.c: every pair of calls about once, or fewer under a sanitizer. */
+/* A short run of tests/stress/race_stress.c: every pair of calls about once, fewer under a
+   sanitizer. */
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 
