@@ -1036,17 +1036,29 @@ static void act_info(action todo) {
 
 /* -- in a job -- */
 
+/* With a deadline of its own that has passed, who keeps the time will tell it. */
+static void check_late(const model_frame *frame) {
+    const wpool_job *context = frame->context;
+    if (model.config.is_inline || !model_is_past(context->deadline)) return;
+    for (unsigned i = 0; i < 20000; i++) {
+        if (context->state & WPOOL__JOB_TOLD) return;
+        sched_point(true);
+    }
+    violation("it is late, and nobody tells it");
+}
+
 static void act_look_cancelled(action todo) {
     const model_frame *frame = model_top();
     if (!frame) return;
     model_job *job = frame->job && frame->job->has_record ? frame->job : NULL;
     for (unsigned i = 0; i <= (todo.a & 3u); i++) {
-        bool was_told = model_is_told(job), is_told = CALL(wpool_cancelled(frame->context));
+        bool was_told = model_is_frame_told(frame), is_told = CALL(wpool_cancelled(frame->context));
         MUST(is_told || !was_told, "a job was not told to end");
         MUST(!is_told || model_may_be_told(job), "a job was told to end without a reason");
         if (job && is_told) job->is_told = true;
         sched_point(true);
     }
+    check_late(frame);
     MUST(!CALL(wpool_cancelled(NULL)), "NULL job");
 }
 
@@ -1067,7 +1079,7 @@ static void act_on_cancel(action todo) {
     MUST(CALL(wpool_on_cancel(NULL, on_cancel, NULL)) == WPOOL_INVALID, "NULL job");
     if (!frame || model.listener_count == MODEL_LISTENERS) return;
     model_listener *listener = &model.listeners[model.listener_count++];
-    bool is_plain = frame->job && !frame->job->has_record, was_told = model_is_told(frame->job);
+    bool is_plain = frame->job && !frame->job->has_record, was_told = model_is_frame_told(frame);
     bool is_none = todo.a >= 224;
     listener->job = frame->job;
     check_called(frame);
@@ -1190,7 +1202,7 @@ static void act_for(action todo) {
     if (may_be_any && (model.config.takes_forever || !may_block())) return;
     const model_frame *frame = model_top();
     const model_job *job = frame && frame->job && frame->job->has_record ? frame->job : NULL;
-    bool was_hot = model_is_told(job);
+    bool was_hot = frame ? model_is_frame_told(frame) : model.hot_done;
     wpool_status status = CALL(wpool_for(model.pool, begin, end, grain, run_iterations, runs));
     MUST(status == (was_hot ? WPOOL_CANCELLED : WPOOL_OK) ||
              (status == WPOOL_CANCELLED && model_may_be_told(job)),
@@ -1399,7 +1411,7 @@ static void (*const act_table[])(action) = {
     act_configure, act_configure_badly, act_group_init, act_submit_bound, act_submit_bound,
     act_submit_bound, act_submit_job_bound, act_submit_job_bound, act_group_cancel,
     act_group_on_error, act_group_deadline, act_group_cancelled, act_group_wait, act_group_wait,
-    act_group_here};
+    act_group_here, act_other_in_group};
 
 static void act(action todo) {
     act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);

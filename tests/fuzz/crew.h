@@ -155,6 +155,30 @@ static void check_was_running(wpool_id id, uint64_t ended, wpool_mode mode) {
     }
 }
 
+/* is_whole: the workers that serve are the first ones, and there are no others. */
+static void check_worker_stop(const crew_look *look, bool is_whole, unsigned which,
+                              wpool_status status) {
+    bool was_alone = look->is_exact && model.crew.epoch == look->epoch;
+    if (model.config.is_inline) {
+        MUST(status == WPOOL_INVALID, "inline: %s", wpool_strerror(status));
+    } else if (was_alone && is_whole) { /* all that there ever were are there */
+        wpool_status right = which >= look->serving             ? WPOOL_UNKNOWN
+                             : look->serving <= least_workers() ? WPOOL_INVALID
+                                                                : WPOOL_OK;
+        MUST(status == right, "worker %u of %u: %s", which, look->serving, wpool_strerror(status));
+    } else {
+        MUST(status == WPOOL_OK || status == WPOOL_ALREADY || status == WPOOL_UNKNOWN ||
+                 status == WPOOL_INVALID,
+             "worker %u: %s", which, wpool_strerror(status));
+        MUST(which < model_workers() || status == WPOOL_UNKNOWN, "worker %u: %s", which,
+             wpool_strerror(status));
+        if (was_alone)
+            MUST((status != WPOOL_OK || look->serving > least_workers()) &&
+                     (status != WPOOL_INVALID || look->serving <= least_workers()),
+                 "one of %u: %s", look->serving, wpool_strerror(status));
+    }
+}
+
 static void act_worker_stop(action todo) {
     wpool_mode mode = todo.b & 1 ? WPOOL_HOT : WPOOL_GRACEFUL;
     unsigned which = todo.a % 6;
@@ -171,24 +195,7 @@ static void act_worker_stop(action todo) {
     bool was_alone = look.is_exact && model.crew.epoch == look.epoch;
     if (todo.b & 2) id = 0;
     MUST(status == WPOOL_OK || !id, "no worker was let go, yet its job is known");
-    if (model.config.is_inline) {
-        MUST(status == WPOOL_INVALID, "inline: %s", wpool_strerror(status));
-    } else if (was_alone && !was.may_have_gaps) { /* all that there ever were are there */
-        wpool_status right = which >= look.serving             ? WPOOL_UNKNOWN
-                             : look.serving <= least_workers() ? WPOOL_INVALID
-                                                               : WPOOL_OK;
-        MUST(status == right, "worker %u of %u: %s", which, look.serving, wpool_strerror(status));
-    } else {
-        MUST(status == WPOOL_OK || status == WPOOL_ALREADY || status == WPOOL_UNKNOWN ||
-                 status == WPOOL_INVALID,
-             "worker %u: %s", which, wpool_strerror(status));
-        MUST(which < model_workers() || status == WPOOL_UNKNOWN, "worker %u: %s", which,
-             wpool_strerror(status));
-        if (was_alone)
-            MUST((status != WPOOL_OK || look.serving > least_workers()) &&
-                     (status != WPOOL_INVALID || look.serving <= least_workers()),
-                 "one of %u: %s", look.serving, wpool_strerror(status));
-    }
+    check_worker_stop(&look, !was.may_have_gaps, which, status);
     if (status == WPOOL_OK) check_was_running(id, ended, mode);
     if (status != WPOOL_OK && was_alone) { /* nobody leaves because of it */
         model.crew.may_leave = was.may_leave;
@@ -297,11 +304,11 @@ static void check_conflict(const wpool_config *config, const char *right) {
 
 static void configure(const wpool_config *config, unsigned workers) {
     unsigned capacity = (unsigned)capacity_of(config);
-    model_edit old = model.now;
     model_edit edit = {1u << config->when_full, 1u << config->help, capacity, capacity,
                        capacity == 0};
     crew_look look = begin_crew(WPOOL_GRACEFUL);
     if (workers) note_target(&look, workers);
+    const model_edit old = model.now;
     bool was_editing = model.edits_in_flight++ != 0;
     unsigned edits = ++model.edits;
     model.ever = edit_join(model.ever, edit);
@@ -341,10 +348,77 @@ static void act_configure(action todo) {
 
 static void *no_start(void *user, unsigned worker) { return (void)worker, user; }
 
-static void act_configure_badly(action todo) {
+/* Makes the config one that is to be refused; returns the conflict's name. */
+static const char *spoil(wpool_config *config, action todo) {
     static wpool_group strange;
     static const wpool_allocator none,
         other = {(void *(*)(size_t, void *))1, (void (*)(void *, size_t, void *))1, NULL};
+    const char *right = NULL;
+    switch (todo.a % 19) {
+    case 0:
+        config->name = todo.b & 1 ? NULL : "other", right = "name";
+        break;
+    case 1:
+        config->results = !config->results, right = "results";
+        break;
+    case 2:
+        config->start_paused = !config->start_paused, right = "start_paused";
+        break;
+    case 3:
+        config->pin_workers = true, right = "pin_workers";
+        break;
+    case 4:
+        config->stack_size = 1 + todo.b, right = "stack_size";
+        break;
+    case 5:
+        config->group = &strange, right = "group";
+        break;
+    case 6:
+        config->interrupt_signal = todo.b & 1 ? 10 : -1, right = "interrupt_signal";
+        break;
+    case 7:
+        config->hooks.worker_start = no_start, right = "hooks";
+        break;
+    case 8:
+        config->hooks.user = &strange, right = "hooks";
+        break;
+    case 9:
+        config->allocator = &none, right = "allocator";
+        break;
+    case 10:
+        config->allocator = &other, right = "allocator";
+        break;
+    case 11:
+        config->when_full = (wpool_when_full)4, right = "when_full";
+        break;
+    case 12:
+        config->help = (wpool_help)3, right = "help";
+        break;
+    case 13:
+        config->queue_capacity = SIZE_MAX / 2, right = "queue_capacity";
+        break;
+    case 14:
+        config->max_workers = model.config.is_inline ? 0 : WPOOL_INLINE, right = "max_workers";
+        break;
+    case 15:
+        config->max_workers = WPOOL_MAX_WORKERS + 1, right = "max_workers";
+        break;
+    case 16:
+        config->max_workers = 2, config->workers = 3, config->min_workers = 0;
+        right = workers_text;
+        break;
+    case 17:
+        config->max_workers = 0, config->workers = 2, config->min_workers = 3;
+        right = "min_workers";
+        break;
+    default:
+        config->max_workers = 0, config->min_workers = 0, config->workers = WPOOL_MAX_WORKERS + 1;
+        right = workers_text;
+    }
+    return right;
+}
+
+static void act_configure_badly(action todo) {
     unsigned epoch = model.crew.epoch, edits = model.edits;
     bool is_free = !model.crew.in_flight && !model.edits_in_flight;
     wpool_config config = look_config(), after;
@@ -354,67 +428,7 @@ static void act_configure_badly(action todo) {
     MUST(strcmp(CALL(wpool_config_conflict(model.pool, NULL)), right) == 0, "NULL config");
     MUST(CALL(wpool_configure(NULL, &config)) == WPOOL_INVALID, "NULL pool");
     MUST(CALL(wpool_configure(model.pool, NULL)) == WPOOL_INVALID, "NULL config");
-    switch (todo.a % 19) {
-    case 0:
-        config.name = todo.b & 1 ? NULL : "other", right = "name";
-        break;
-    case 1:
-        config.results = !config.results, right = "results";
-        break;
-    case 2:
-        config.start_paused = !config.start_paused, right = "start_paused";
-        break;
-    case 3:
-        config.pin_workers = true, right = "pin_workers";
-        break;
-    case 4:
-        config.stack_size = 1 + todo.b, right = "stack_size";
-        break;
-    case 5:
-        config.group = &strange, right = "group";
-        break;
-    case 6:
-        config.interrupt_signal = todo.b & 1 ? 10 : -1, right = "interrupt_signal";
-        break;
-    case 7:
-        config.hooks.worker_start = no_start, right = "hooks";
-        break;
-    case 8:
-        config.hooks.user = &strange, right = "hooks";
-        break;
-    case 9:
-        config.allocator = &none, right = "allocator";
-        break;
-    case 10:
-        config.allocator = &other, right = "allocator";
-        break;
-    case 11:
-        config.when_full = (wpool_when_full)4, right = "when_full";
-        break;
-    case 12:
-        config.help = (wpool_help)3, right = "help";
-        break;
-    case 13:
-        config.queue_capacity = SIZE_MAX / 2, right = "queue_capacity";
-        break;
-    case 14:
-        config.max_workers = model.config.is_inline ? 0 : WPOOL_INLINE, right = "max_workers";
-        break;
-    case 15:
-        config.max_workers = WPOOL_MAX_WORKERS + 1, right = "max_workers";
-        break;
-    case 16:
-        config.max_workers = 2, config.workers = 3, config.min_workers = 0;
-        right = workers_text;
-        break;
-    case 17:
-        config.max_workers = 0, config.workers = 2, config.min_workers = 3;
-        right = "min_workers";
-        break;
-    default:
-        config.max_workers = 0, config.min_workers = 0, config.workers = WPOOL_MAX_WORKERS + 1;
-        right = workers_text;
-    }
+    right = spoil(&config, todo);
     check_conflict(&config, right);
     MUST(CALL(wpool_get_config(model.pool, &after)) == WPOOL_OK, "get_config");
     if (is_free && epoch == model.crew.epoch && edits == model.edits)

@@ -294,6 +294,37 @@ static void act_group_here(action todo) {
     check_untouched(&here);
 }
 
+static int run_other(void *arg, wpool_job *context);
+
+/* A job of the other pool, which is inline: who waits for the group runs it. */
+static void act_other_in_group(action todo) {
+    wpool_group here;
+    int runs = 0, error = -1;
+    const wpool_options options = {.group = &here,
+                                   .deadline = todo.a & 4 ? choose_deadline(todo.b) : 0};
+    MUST(CALL(wpool_group_init(&here, NULL)) == WPOOL_OK, "init");
+    wpool_status status = CALL(wpool_submit_with(model.other, run_other, &runs, &options, NULL));
+    if (status == WPOOL_NO_MEMORY && model_memory_fails()) return;
+    MUST(status == WPOOL_OK, "submit: %s", wpool_strerror(status));
+    if (todo.a & 1) {
+        MUST(CALL(wpool_group_cancel(&here)) == WPOOL_OK, "cancel");
+        status = CALL(wpool_submit_with(model.other, run_other, &runs, &options, NULL));
+        MUST(status == WPOOL_CANCELLED || (status == WPOOL_NO_MEMORY && model_memory_fails()),
+             "submit: %s", wpool_strerror(status));
+        MUST(CALL(wpool_group_cancel(&here)) == WPOOL_ALREADY, "cancel");
+    }
+    MUST(CALL(wpool_group_wait(&here, WPOOL_FOREVER, &error)) == WPOOL_OK, "group wait");
+    MUST(runs <= 1 && (runs == 0) == (error != 0), "it ran %d times, error %d", runs, error);
+    MUST(runs || todo.a & 5, "it did not run");
+    MUST(error == 0 || (error == WPOOL_TIMEOUT && todo.a & 4) ||
+             (error == WPOOL_CANCELLED && todo.a & 1),
+         "error %d", error);
+    memset(&here, 0xA5, sizeof here);
+    for (unsigned i = todo.a >> 5 & 7u; i > 0; i--)
+        sched_point(true);
+    check_untouched(&here);
+}
+
 /* -- at the end, without the pool -- */
 
 static void check_groups_at_end(void) {

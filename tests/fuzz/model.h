@@ -122,8 +122,8 @@ typedef struct configuration {
     bool shuts_down;
 } configuration;
 
-/* The threads of the pool. Calls that change their number are exclusive; of those in flight together
-   the order is not known. */
+/* The threads of the pool. Calls that change their number are exclusive; of those in flight
+   together the order is not known. */
 typedef struct model_crew {
     bool is_known;
     unsigned serving; /* if known */
@@ -281,18 +281,25 @@ static bool model_group_may_be_cancelled(unsigned group) {
     return model_group_may_be_late(group);
 }
 
-/* Is it so for all who ask now? */
-static bool model_group_is_cancelled(unsigned group) {
+/* Is it so for all who ask now, but for deadlines: are all its jobs told? */
+static bool model_group_is_told(unsigned group) {
     for (; group; group = model.groups[group].parent) {
-        const model_group *it = &model.groups[group];
-        if (it->cancel_done) return true;
-        if (!it->deadlines_in_flight && model_is_past(it->surely_after)) return true;
+        if (model.groups[group].cancel_done) return true;
         for (unsigned i = 0; i < model.job_count; i++) {
             const model_job *job = &model.jobs[i];
             if (job->seen == WPOOL_STATE_FAILED && (job->guards >> group & 1)) return true;
         }
     }
     return false;
+}
+
+/* And with deadlines? */
+static bool model_group_is_cancelled(unsigned group) {
+    for (unsigned i = group; i; i = model.groups[i].parent) {
+        const model_group *it = &model.groups[i];
+        if (!it->deadlines_in_flight && model_is_past(it->surely_after)) return true;
+    }
+    return model_group_is_told(group);
 }
 
 static bool model_may_be_late(const model_job *job) {
@@ -354,11 +361,18 @@ static bool model_has_ended(const model_job *job) {
 }
 
 /* Has the running job been told to end (NULL: one that can only be told with the whole pool)? */
-static bool model_is_told(const model_job *job) { return model.hot_done || (job && job->is_told); }
+static bool model_is_told(const model_job *job) {
+    return model.hot_done || (job && (job->is_told || model_group_is_told(job->group)));
+}
 static bool model_may_be_told(const model_job *job) {
     if (model.hot_begun || model.crew.hot_begun) return true;
     if (!job) return model.may_lose && model_may_any_slot_expire();
     return job->is_told || job->may_be_told || job->hot_cancelling || model_may_expire(job);
+}
+
+static bool model_is_frame_told(const model_frame *frame) {
+    const model_job *job = frame->job && frame->job->has_record ? frame->job : NULL;
+    return model_is_told(job) || model_group_is_told(frame->group);
 }
 
 /* So many ids are in calls of wpool_cancel now. */

@@ -130,6 +130,6 @@ int main(void) {
     WPOOL_ASSERT(CLOSER ? count <= ALL : count == ALL);
     for (int i = 0; i < ALL && !(CLOSER && FINISHERS); i++)
         WPOOL_ASSERT(wpool__table_new(&table) != NULL);
-    WPOOL_ASSERT(table.chunk_count == 1);
+    WPOOL_ASSERT(table.records.count == 1);
     return 0;
 }

@@ -360,6 +360,25 @@ SCENARIO(cancel_the_blocked) {
     end_all();
 }
 
+/* Jobs of the caller's keep their places until a worker comes by: then who waits for one gets it. */
+SCENARIO(cancel_makes_places) {
+    begin(1, false);
+    all.is_cancelling = true;
+    spread(2, 1);
+    all.members[0].way = all.members[1].way = OWNED;
+    scene_open((wpool_config){.workers = 1, .queue_capacity = 2, .start_paused = true});
+    submits(TASKS_FROM(0, 2));
+    cancel_group(0);
+    int a = sched_spawn(task_submitter, TASKS_FROM(0, 1));
+    int b = maybe() ? sched_spawn(task_submitter, TASKS_FROM(1, 2)) : 0;
+    idle_points(pick(20));
+    wpool_start(scene.pool);
+    sched_join(a);
+    if (b) sched_join(b);
+    end_group(0);
+    end_all();
+}
+
 /* Not by their group: their worker is told to leave, hot, or the whole pool to stop. */
 SCENARIO(told_with_the_worker) {
     begin(1, false);

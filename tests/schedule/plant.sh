@@ -42,7 +42,8 @@ plant() {
     *" $name "* | "  ") ;;
     *) return ;;
     esac
-    rm -f "$folder/cancel" "$folder/submit" "$folder/result" "$folder/life" "$folder/fork" "$folder/pair"
+    rm -f "$folder/cancel" "$folder/submit" "$folder/result" "$folder/life" "$folder/fork" \
+        "$folder/scale" "$folder/group" "$folder/pair"
     if ! FUNCTION=$2 NTH=$3 OLD=$4 NEW=$5 awk '
         BEGIN { function_name = ENVIRON["FUNCTION"] "("; old = ENVIRON["OLD"] }
         /^[a-zA-Z]/ { inside = index($0, " " function_name) || index($0, "*" function_name) }
@@ -64,7 +65,7 @@ plant() {
         return
     fi
     what=$(try "$6" "$7")
-    for program in submit result life fork cancel pair; do
+    for program in submit result life fork cancel scale group pair; do
         [ -n "$what" ] || what=$(try_all "$program")
     done
     seconds=$(echo "$begin $(now)" | awk '{ printf "%.1f", $2 - $1 }')
@@ -145,18 +146,18 @@ plant sleepers_bit_lost wpool__job_set_running 1 '(old & WPOOL__JOB_SLEPT_ON) |'
     result wait_outside
 plant lock_in_silence wpool__lock_release 1 '== 2' '== 3' result take_two_readers
 plant start_in_silence wpool__pool_resume 1 'wpool__pool_announce(pool);' '' life pause_and_submit
-plant pause_looked_for_once ${W}_next 2 'wpool__worker_is_paused(worker)' 'false' \
+plant pause_looked_for_once ${W}_next 2 'control = wpool__worker_control(worker->pool);' '' \
     life pause_holds_what_comes_after_it
 plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->queue) != 0)' \
     'else if (0)' life stop_against_everything
-plant removed_counts_as_left wpool__pool_cancel 1 '&pool->watch.removed' '&pool->watch.accounts[0]' \
-    cancel cancel_against_workers
+plant removed_counts_as_left ${W}_remove 1 '&pool->watch.removed' \
+    'wpool__watch_account(&pool->watch, 0)' cancel cancel_against_workers
 plant buried_without_a_trace ${W}_note_removed 1 'wpool__add_seq_cst(&pool->watch.buried, 1);' '' \
     cancel cancel_makes_room
 plant cancelled_and_run wpool__job_set_running 1 'if ((old & 0xFF) != WPOOL_STATE_WAITING)' 'if (0)' \
     cancel cancel_against_workers
 plant hot_seen_by_none ${W}_run_record 1 'wpool__job_tell(job, WPOOL__JOB_TOLD);' ';' cancel cancel_calls
-plant hot_tells_nobody wpool__pool_stop 1 'wpool__table_tell(&pool->table);' '' cancel cancel_calls
+plant hot_tells_nobody wpool__crew_tell_all 1 'wpool__table_tell(&pool->table, NULL);' '' cancel cancel_calls
 plant told_and_not_called wpool__listeners_enter 1 'wpool__job_is_told(job);' 'false;' \
     cancel cancel_calls
 plant called_after_the_end ${W}_call 1 'wpool__worker_unlisten(job);' '' cancel cancel_calls
@@ -182,6 +183,53 @@ plant joiner_does_not_ask wpool__parallel_help 1 \
 plant kept_child_forgotten wpool__fork_look 1 'wpool__parallel_keep(child);' '' \
     fork fork_in_the_caller
 plant forks_discarded wpool__pool_take_out 1 'wpool__worker_is_queued' 'NULL' fork fork_and_stop
+
+plant search_left_behind ${W}_retire 1 'if (wpool__worker_sees_work(pool)) wpool__idle_wake(&pool->idle);' \
+    '' scale leave_when_woken
+plant leaving_not_seen_in_rest ${W}_rest 1 '|| wpool__worker_is_leaving(worker)' '' scale leave_at_work
+plant leaver_stays_the_searcher wpool__idle_leave 1 'is_searching ? ~WPOOL__IDLE_SEARCHING :' '' \
+    scale leave_when_woken
+plant leaver_settles_nothing ${W}_retire 1 'wpool__worker_settle(pool);' '' scale leave_last
+plant leftovers_unsaid ${W}_retire 1 'wpool__or_seq_cst(&pool->control, WPOOL__LEFTOVERS);' ';' \
+    scale leave_beside_work
+plant leftovers_unsaid_before wpool__crew_dismiss 1 \
+    'wpool__or_seq_cst(&worker->pool->control, WPOOL__LEFTOVERS);' ';' \
+    scale leave_beside_work
+plant departed_in_silence ${W}_depart 1 'wpool__event_notify_all(&pool->lot, &pool->results.event);' '' \
+    scale leave_one_in_take
+plant ring_begins_early wpool__queue_grow 1 'tail & WPOOL__GATE_COUNT' '0' scale configure_grows
+plant ring_never_begins wpool__queue_grow 1 'wpool__store_release(&ring->begin,' '(void)(' \
+    scale configure_grows
+plant ring_not_there wpool__pool_reconfigure 1 'if (!wpool__queue_grow(&pool->queue, places))' 'if (0)' \
+    scale configure_grows
+plant ring_too_small wpool__crew_resize 1 'if (!wpool__queue_grow(&pool->queue, places))' 'if (0)' \
+    scale unbuffered_one_more
+plant old_bound_stays wpool__pool_adjust 1 '(seen & ~WPOOL__GATE_COUNT)' 'seen' \
+    scale configure_takes_room
+plant configured_in_silence wpool__pool_reconfigure 1 'wpool__worker_free_room(pool, UINT32_MAX);' '' \
+    scale configure_makes_room
+plant untold_with_the_worker wpool__crew_tell 1 'wpool__listeners_tell(' '(void)(' \
+    group told_with_the_worker
+plant untold_by_the_group wpool__group_tell 1 'wpool__worker_call_told(job->pool);' ';' group cancel_members
+plant admitted_in_silence wpool__group_admit 1 'wpool__group_wake(group, !job->pool->is_inline);' '' \
+    group wait_by_the_worker
+plant told_lost_when_admitted wpool__job_admit 1 '(old & WPOOL__JOB_TOLD) | WPOOL_STATE_WAITING' \
+    'WPOOL_STATE_WAITING' group cancel_the_blocked
+plant told_when_admitted_ignored wpool__pool_put 1 'record = wpool__table_pin(' '(void)(' \
+    group deadline_of_the_queued
+plant untied_without_the_lock wpool__group_untie 1 \
+    'if (jobs && group->unfinished == 0) wpool__group_wake(group, false);' \
+    'if (jobs && group->unfinished == 0) wpool__group_unlock(lock), wpool__group_wake(group, false);' \
+    group wait_and_reuse
+plant no_look_at_the_group wpool__group_sleep 1 'wpool__group_view_now(view, false);' ';' \
+    group wait_by_many
+plant visitors_ignored wpool__upstream_leave 1 'while (wpool__load_acquire(&pool->visitors) != 0)' \
+    'while (0)' group upstream_against_destroy
+plant timer_in_silence wpool__keeper_set 1 'if (is_news)' 'if (0)' group deadline_against_finish
+plant doomed_in_between ${W}_cancel 1 'if (is_running && is_hot && wpool__worker_remove(pool, job))' \
+    'if (0)' group deadline_of_the_queued
+plant taken_by_who_has_it wpool__pool_is_taken 1 'if (!wpool__pool_is_unbuffered(ticket->pool))' 'if (0)' \
+    scale unbuffered_and_back
 
 echo "$found passed, $missed failed"
 [ "$missed" -eq 0 ]

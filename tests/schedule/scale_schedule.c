@@ -247,6 +247,60 @@ SCENARIO(leave_when_woken) {
     scene_close();
 }
 
+/* The last job that there is ends on a worker that leaves: who waits for that is told. */
+static void task_stops_its_worker(task *t, wpool_job *job) {
+    (void)t;
+    SCHED_CHECK(wpool_worker_stop(scene.pool, job->worker->index, WPOOL_GRACEFUL, NULL) ==
+                WPOOL_OK);
+    idle_points(pick(40));
+}
+
+SCENARIO(leave_last) {
+    task *tasks = begin(TASK_PLAIN);
+    tasks[0].body = task_stops_its_worker;
+    scene_open((wpool_config){.workers = 2, .queue_capacity = 1});
+    task_submit(&tasks[0]);
+    idle_points(pick(300));
+    SCHED_CHECK(wpool_drain(scene.pool, WPOOL_FOREVER) == WPOOL_OK);
+    check_all();
+    scene_close();
+}
+
+/* What it held is taken before other work, of which there is always more until then. */
+static unsigned links;
+static int link_run(void *arg, wpool_job *job) {
+    (void)arg, (void)job;
+    links++;
+    if (scene.tasks[1].runs == 0)
+        SCHED_CHECK(wpool_submit(scene.pool, link_run, NULL, NULL) == WPOOL_OK);
+    return 0;
+}
+static void task_leaves_one(task *t, wpool_job *job) {
+    bool is_before = maybe();
+    if (is_before) task_submit(t + 1);
+    SCHED_CHECK(wpool_worker_stop(scene.pool, job->worker->index, WPOOL_GRACEFUL, NULL) ==
+                WPOOL_OK);
+    idle_points(pick(60));
+    if (!is_before) task_submit(t + 1);
+    if (is_before && maybe())
+        while (t[1].runs == 0)
+            sched_point(true);
+}
+
+SCENARIO(leave_beside_work) {
+    task *tasks = begin(TASK_PLAIN);
+    links = 0;
+    tasks[0].body = task_leaves_one;
+    scene_open((wpool_config){.workers = 2, .queue_capacity = 1});
+    task_submit(&tasks[0]);
+    for (int i = 0; i < 2; i++)
+        SCHED_CHECK(wpool_submit(scene.pool, link_run, NULL, NULL) == WPOOL_OK);
+    SCHED_CHECK(wpool_drain(scene.pool, WPOOL_FOREVER) == WPOOL_OK);
+    SCHED_CHECK(scene_stats().succeeded == 2 + links);
+    check_crew();
+    scene_close();
+}
+
 /* A forked child of who computes is for those who stay: the one who was woken for it leaves. */
 static int child_runs(void *arg, wpool_job *job) {
     (void)arg, (void)job;
@@ -472,6 +526,38 @@ SCENARIO(stop_hot_and_come) {
     scene_close();
 }
 
+/* The same of a part of a job: who came runs it after the stop has returned. */
+static bool has_stopped;
+static int child_is_told(void *arg, wpool_job *job) {
+    (void)arg;
+    if (has_stopped) SCHED_CHECK(wpool_cancelled(job));
+    sched_raise(&scene.flags[0]);
+    return 0;
+}
+static void task_forks_and_waits(task *t, wpool_job *job) {
+    wpool_job child;
+    (void)t;
+    wpool_fork(job, &child, child_is_told, NULL);
+    sched_raise(&scene.flags[2]);
+    sched_await(&scene.flags[0]);
+    wpool_join(job, &child);
+}
+
+SCENARIO(stop_hot_and_fork) {
+    task *tasks = begin(TASK_KINDS);
+    has_stopped = false;
+    tasks[0].body = task_forks_and_waits;
+    scene_open((wpool_config){.workers = 1, .queue_capacity = 1});
+    task_submit(&tasks[0]);
+    sched_await(&scene.flags[2]);
+    int a = sched_spawn(comes, (void *)1);
+    wpool_stop(scene.pool, WPOOL_HOT);
+    has_stopped = true;
+    sched_join(a);
+    check_all();
+    scene_close();
+}
+
 /* -- the configuration -- */
 
 static unsigned most; /* capacity so far */
@@ -630,10 +716,12 @@ SCENARIO(unbuffered_one_more) {
     for (unsigned i = 0; i < n; i++)
         tasks[i].body = task_meet;
     scene_open((wpool_config){.workers = n - 1, .queue_capacity = WPOOL_UNBUFFERED});
-    int a = sched_spawn(task_submitter, TASKS_FROM(0, n));
+    int a = sched_spawn(task_submitter, TASKS_FROM(0, 1));
+    int b = sched_spawn(task_submitter, TASKS_FROM(1, n - 1));
     idle_points(pick(60));
     SCHED_CHECK(wpool_scale(scene.pool, 1, WPOOL_GRACEFUL) == WPOOL_OK);
     sched_join(a);
+    sched_join(b);
     check_all();
     scene_close();
 }

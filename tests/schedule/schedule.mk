@@ -4,7 +4,7 @@
 schedule_goal_before := $(.DEFAULT_GOAL)
 
 SCHEDULE_MS ?= 1200
-SCHEDULE_TEST_MS ?= 800
+SCHEDULE_TEST_MS ?= 500
 SCHEDULE = $(sort $(basename $(notdir $(wildcard tests/schedule/*_schedule.c))))
 SCHEDULE_PROGRAMS = $(if $(SCHEDULE_OFF),,$(SCHEDULE:%=$(BUILD)/schedule/%))
 
