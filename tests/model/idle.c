@@ -6,6 +6,8 @@
        SOURCE 1   in the deque of maker 0, who pushes as a worker does; its JOBS are all there are
    With QUOTA a worker leaves for ever, as into a job that does not end, after so many jobs: work
    must find the others. Without, who runs the last one tells all to exit, as wpool__pool_free.
+   With LEAVE one more thread lets the last worker leave meanwhile, as wpool__crew_dismiss; it goes as
+   wpool__worker_retire has it, so the other one does the work.
    The first ASLEEP workers sleep already, and see what was done before any of them was woken; with SEARCHER the last one is the searcher. */
 
 #ifndef WORKERS
@@ -29,6 +31,9 @@
 #ifndef SOURCE
 #define SOURCE 0
 #endif
+#ifndef LEAVE
+#define LEAVE 0
+#endif
 #define CALLS (MAKERS * JOBS)
 
 #include "model.h"
@@ -42,7 +47,7 @@ static wpool__deque deque;
 static wpool__sleeper sleepers[WORKERS];
 static wpool__lot lot;
 static wpool__idle idle = {MODEL_SHELF(sleepers), &lot, 0};
-static _Atomic(uint32_t) exit_told;
+static _Atomic(uint32_t) exit_told, leave_told;
 static _Atomic(uint32_t) done;
 static int told; /* plain, with one maker: written before it makes anything */
 
@@ -94,10 +99,21 @@ static void run(void) {
     }
 }
 
+static bool is_leaving(unsigned index) {
+    return LEAVE && index == WORKERS - 1 && wpool__load_seq_cst(&leave_told);
+}
+
+static void dismisser(int index) {
+    (void)index;
+    wpool__store_seq_cst(&leave_told, 1);
+    wpool__idle_wake_all(&idle);
+}
+MODEL_THREAD(dismisser)
+
 static void rest(unsigned index, bool *is_searching) {
     if (!*is_searching) *is_searching = wpool__idle_search(&idle);
     wpool__idle_enter(&idle, index, *is_searching);
-    if (!QUOTA && wpool__load_seq_cst(&exit_told)) {
+    if (is_leaving(index) || (!QUOTA && wpool__load_seq_cst(&exit_told))) {
         wpool__idle_wake_all(&idle);
     } else if (sees_work()) {
         wpool__idle_wake(&idle);
@@ -114,10 +130,15 @@ static void worker(int index) {
     bool is_searching = SEARCHER && index == WORKERS - 1;
     if (index < ASLEEP) {
         is_searching = wpool__idle_sleep(&idle, (unsigned)index);
-        WPOOL_ASSERT(MAKERS != 1 || told == 1);
+        WPOOL_ASSERT(MAKERS != 1 || LEAVE || told == 1);
     }
     for (int ran = 0; QUOTA == 0 || ran < QUOTA;) {
         bool is_to_exit = !QUOTA && wpool__load_acquire(&exit_told) != 0;
+        if (is_leaving((unsigned)index)) {
+            wpool__idle_leave(&idle, is_searching);
+            if (sees_work()) wpool__idle_wake(&idle);
+            return;
+        }
         if (next()) {
             if (is_searching) end_search();
             is_searching = false;
@@ -133,7 +154,7 @@ static void worker(int index) {
 MODEL_THREAD(worker)
 
 int main(void) {
-    pthread_t workers[WORKERS], makers[MAKERS];
+    pthread_t workers[WORKERS], makers[MAKERS], dismissing;
     if (SOURCE == 1) WPOOL_ASSERT(wpool__deque_init(&deque, NULL, false));
     for (unsigned i = 0; i < ASLEEP; i++)
         wpool__idle_enter(&idle, i, false);
@@ -142,8 +163,10 @@ int main(void) {
         MODEL_START(&workers[i], worker, i);
     for (int i = 0; i < MAKERS; i++)
         MODEL_START(&makers[i], maker, i);
+    if (LEAVE) MODEL_START(&dismissing, dismisser, 0);
     for (int i = 0; i < WORKERS; i++)
         MODEL_JOIN(workers[i]);
+    if (LEAVE) MODEL_JOIN(dismissing);
     for (int i = 0; i < MAKERS; i++)
         MODEL_JOIN(makers[i]);
     if (SOURCE == 0) WPOOL_ASSERT(wpool__load_relaxed(&taken) == CALLS);
