@@ -73,8 +73,8 @@ static void changer(int index) {
     (void)index;
     wpool__store_seq_cst(&capacity, CHANGE);
     uint64_t seen = wpool__load_relaxed(&room_until);
-    while (!wpool__cas_release(&room_until, &seen,
-                               (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
+    while (
+        !wpool__cas_release(&room_until, &seen, (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
     }
 }
 MODEL_THREAD(changer)

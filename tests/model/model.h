@@ -91,12 +91,14 @@ static void *model_alloc(size_t size) {
 #define WPOOL_CALLOC(size) model_alloc(size)
 
 /* A shelf with the elements of an array, and one for records that is empty. */
-#define MODEL_SHELF(array)                           \
-    {.size = sizeof *(array),                        \
-     .first = sizeof(array) / sizeof *(array),       \
-     .count = 1,                                     \
-     .chunks = {(unsigned char *)(array)}}
-#define MODEL_RECORDS {.size = sizeof(wpool__record), .first = WPOOL_RECORDS}
+#define MODEL_SHELF(array)                                                                         \
+    {                                                                                              \
+        .size = sizeof *(array), .first = sizeof(array) / sizeof *(array), .count = 1, .chunks = { \
+            (unsigned char *)(array)                                                               \
+        }                                                                                          \
+    }
+#define MODEL_RECORDS \
+    { .size = sizeof(wpool__record), .first = WPOOL_RECORDS }
 
 /* -- sleeping -- */
 

@@ -44,7 +44,7 @@
 static wpool__slot slots[SIZE];
 static wpool__queue queue = {.ring = &queue.first, .first = {.slots = slots, .mask = SIZE - 1}};
 static _Atomic(uint64_t) capacity = SIZE; /* as the pool's */
-static _Atomic(uint64_t) left_queue; /* calls taken: in the pool a sum over the accounts */
+static _Atomic(uint64_t) left_queue;      /* calls taken: in the pool a sum over the accounts */
 static int accepted[CALLS + 1];
 static uint64_t ticket_of[CALLS + 1];
 static uint64_t closed_at;
