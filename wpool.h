@@ -635,8 +635,8 @@ WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout)
 /* Block until no job of the group, or of one below it, is left unfinished (that instant; others may
    enter meanwhile). *first_error (may be NULL) is the error of the first one that ended with one,
    a discarded one's too, 0: none. WPOOL_TIMEOUT. WPOOL_DEADLOCK: called by one of its jobs, or in
-   an inline pool nobody runs what is left. On a worker it runs queued jobs of the group meanwhile,
-   see config.help. */
+   an inline pool nobody runs what is left. WPOOL_NO_MEMORY. On a worker it runs queued jobs of the
+   group meanwhile, see config.help. */
 WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error);
 
 /* Was it cancelled, or one above it, or has a deadline of these passed? */
@@ -4239,10 +4239,7 @@ static void wpool__worker_end(wpool_worker *worker) {
 }
 
 #ifdef WPOOL_NO_THREADS
-static bool wpool__worker_start(wpool_worker *worker) {
-    (void)worker;
-    return false; /* never called: all pools are inline */
-}
+#define wpool__worker_start(worker) ((void)(worker), false) /* not used: all pools are inline */
 #else
 static void *wpool__worker_main(void *arg);
 
@@ -5069,7 +5066,10 @@ static bool wpool__group_is_driven(void *ctx) {
 static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
     wpool__lot lot = {0};
     wpool__group_waiter waiter = {.lot = &lot, .is_helper = view->pool != NULL};
-    if (!wpool__lot_init(&lot)) return false;
+    if (!wpool__lot_init(&lot)) {
+        wpool__lot_free(&lot);
+        return false;
+    }
     wpool__lock *lock = wpool__group_lock(view->group);
     wpool__group_waiter *next = waiter.next = view->group->waiters;
     view->group->waiters = &waiter;

@@ -123,11 +123,14 @@ TEST(a_running_job_is_told_when_it_is_due) {
     }
 }
 
+static atomic_bool listens;
+
 static void ring(void *arg) { atomic_fetch_add((atomic_uint *)arg, 1); }
 
 static int listen_job(void *arg, wpool_job *job) {
     atomic_uint *rung = (atomic_uint *)arg;
     CHECK_EQ(wpool_on_cancel(job, ring, rung), WPOOL_OK);
+    atomic_store(&listens, true);
     while (atomic_load(rung) == 0)
         sched_yield();
     CHECK(wpool_cancelled(job));
@@ -144,7 +147,10 @@ TEST(who_listens_is_called_once_when_it_is_due) {
         wpool *pool = pool_of(1);
         group_begin(&group, NULL);
         if (is_group) group_due(&group, DUE);
+        atomic_store(&listens, false);
         CHECK_EQ(wpool_submit_with(pool, listen_job, &rung, &options, &id), WPOOL_OK);
+        while (!atomic_load(&listens))
+            sched_yield();
         pass_nearly(DUE);
         CHECK_EQ(atomic_load(&rung), 0);
         test_clock_advance(1);

@@ -63,6 +63,27 @@ TEST(without_mutexes_and_conditions_there_is_no_pool) {
     surroundings_check(before);
 }
 
+TEST(without_mutexes_and_conditions_nobody_sleeps_for_a_group) {
+    wpool *pool = pool_from((wpool_config){.workers = 1, .start_paused = true});
+    wpool_group group;
+    const wpool_options member = {.group = &group};
+    const int made_before = made_count;
+    wpool_status status = WPOOL_NO_MEMORY;
+    atomic_uint count = 0;
+    CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_submit_with(pool, count_job, &count, &member, NULL), WPOOL_OK);
+    for (first_denied = 1; status == WPOOL_NO_MEMORY; first_denied++) {
+        asked = 0;
+        status = wpool_group_wait(&group, WPOOL_MS(1), NULL);
+        CHECK_EQ(made_count, made_before);
+    }
+    CHECK_EQ(status, WPOOL_TIMEOUT);
+    CHECK(first_denied > 2 * WPOOL__BUCKETS);
+    first_denied = 0;
+    CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    CHECK_EQ(atomic_load(&count), 1);
+}
+
 /* The words of many pools share a bucket with others: each is woken none the less. */
 TEST(pools_do_without_a_futex) {
     wpool *pools[20];
