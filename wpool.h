@@ -5096,8 +5096,8 @@ static bool wpool__group_help(wpool_worker *worker, wpool__group_view *view, uns
     wpool__call call;
     wpool_help help = worker ? wpool__pool_help(worker->pool) : WPOOL_HELP_NONE;
     if (help == WPOOL_HELP_NONE) return false;
-    if ((help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) ||
-        (view->next && wpool__worker_dig(worker, view->next, false, &call))) {
+    if ((view->next && wpool__worker_dig(worker, view->next, false, &call)) ||
+        (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call))) {
         wpool__worker_nest(worker, call);
         return true;
     }

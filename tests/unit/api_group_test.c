@@ -1671,7 +1671,8 @@ TEST(the_group_may_go_when_the_wait_of_a_worker_has_returned) {
     for (unsigned workers = 1; workers <= 3; workers++)
         for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_ANY; help++) {
             atomic_uint count = 0;
-            wpool *pool = pool_from((wpool_config){.workers = workers, .help = (wpool_help)help});
+            wpool *pool = pool_from((wpool_config){
+                .workers = workers, .help = (wpool_help)help, .stack_size = (size_t)8 << 20});
             for (unsigned i = 0; i < ROUNDS / 3; i++)
                 CHECK_EQ(wpool_submit(pool, use_group_in_job, &count, NULL), WPOOL_OK);
             test_drain(pool);
