@@ -312,8 +312,8 @@ typedef struct wpool_config {
     unsigned workers; /* threads (0: min_workers if set, else one per CPU the process may use) */
     unsigned min_workers;      /* never fewer (0: as workers says, and scaling by hand is free) */
     unsigned max_workers;      /* never more threads, not even for a moment (0: the same).
-                             WPOOL_INLINE: no threads; the jobs run inside wait, take, drain,
-                             shutdown and destroy of the callers */
+                                  WPOOL_INLINE: no threads; the jobs run inside wait, take, drain,
+                                  shutdown and destroy of the callers */
     size_t queue_capacity;     /* jobs accepted and not started, exact (0: 1024), or
                                   WPOOL_UNBUFFERED: a submit returns when a worker has the job */
     wpool_when_full when_full; /* (WPOOL_BLOCK) */
@@ -3036,11 +3036,9 @@ static void wpool__account_begin(wpool__account *account) {
 
 /* progress += delta, for what ends. */
 static void wpool__account_add(wpool__account *account, uint64_t delta) {
-    if (account->is_shared) {
-        wpool__add_seq_cst(&account->progress,
-                           delta); /* [R1] [W2] [W3] as below, before settling */
-    } else if (delta == WPOOL__FINISHED_ONE) {
-        /* [R1] it leaves the queue: before the look for who waits for room; [W1] [W2] as below */
+    if (account->is_shared || delta == WPOOL__FINISHED_ONE) {
+        /* [R1] a discarded one leaves the queue: before the look for who waits for room; [W1] [W2]
+           [W3] as below, before settling */
         wpool__add_seq_cst(&account->progress, delta);
     } else {
         uint64_t progress = wpool__load_relaxed(&account->progress); /* relaxed: its only writer */
@@ -3358,6 +3356,21 @@ static uint32_t wpool__crew_serving(wpool *pool) {
     return wpool__load_relaxed(&pool->crew.serving); /* relaxed: a guess */
 }
 
+/* Counts a worker in or out. Under the lock. */
+static void wpool__crew_count_in(wpool_worker *worker, wpool__presence presence) {
+    wpool__crew *crew = &worker->pool->crew;
+    wpool__account *account = worker->account;
+    /* relaxed, this one: changed under the lock only */
+    wpool__presence before = (wpool__presence)wpool__load_relaxed(&account->presence);
+    uint32_t serving = (presence == WPOOL__SERVES) - (uint32_t)(before == WPOOL__SERVES);
+    uint32_t present = (presence != WPOOL__ABSENT) - (uint32_t)(before != WPOOL__ABSENT);
+    /* [K1] before the worker's first look at who waits; [E1] the last one before takers are woken
+       */
+    wpool__store_seq_cst(&account->presence, presence);
+    wpool__add_relaxed(&crew->serving, serving); /* relaxed: a guess for who reads it */
+    wpool__add_seq_cst(&crew->present, present); /* [E1] before takers are woken */
+}
+
 /* The innermost one of this pool, or NULL. */
 static wpool__context *wpool__context_of(const wpool *pool) {
     wpool__context *context = wpool__contexts;
@@ -3478,7 +3491,9 @@ static void wpool__keeper_set(wpool *pool, wpool__timer *timer, int64_t when) {
     wpool__lock_take(&pool->lot, &timers->lock);
     bool is_news = wpool__timers_set(timers, timer, when);
     wpool__lock_release(&pool->lot, &timers->lock);
-    if (is_news) wpool__event_notify_all(&pool->lot, &timers->changed);
+    if (!is_news) return;
+    wpool__event_notify_all(&pool->lot, &timers->changed);
+    wpool__worker_tell_drivers(pool);
 }
 
 /* -- with interrupt_signal: who keeps the time sends it to a worker, again and again while what
@@ -3561,15 +3576,11 @@ typedef struct wpool__group_waiter {
     bool is_helper; /* to be woken for each new member, too */
 } wpool__group_waiter;
 
-static wpool__lock *wpool__group_mutex(wpool_group *group) {
-    while (group->parent)
-        group = group->parent;
-    return (wpool__lock *)(void *)&group->lock;
-}
-
 /* Takes the lock of the tree. It has no lot to sleep in: who waits lends the CPU. */
 static wpool__lock *wpool__group_lock(wpool_group *group) {
-    wpool__lock *lock = wpool__group_mutex(group);
+    while (group->parent)
+        group = group->parent;
+    wpool__lock *lock = (wpool__lock *)(void *)&group->lock;
     unsigned round = 0;
     while (!wpool__lock_try(lock))
         wpool__spin_on(&round);
@@ -4273,12 +4284,10 @@ static void wpool__worker_depart(wpool_worker *worker) {
     if (!is_joined) {
         crew->gone = wpool__thread_self();
         crew->has_gone = true;
-        wpool__store_relaxed(&worker->account->presence, WPOOL__ABSENT);
-        /* [E1] before the look for takers: they may be all that is left */
-        wpool__add_seq_cst(&crew->present, UINT32_MAX);
+        wpool__crew_count_in(worker, WPOOL__ABSENT);
     }
     wpool__lock_release(&pool->lot, &crew->lock);
-    wpool__event_notify_all(&pool->lot, &pool->results.event);
+    wpool__event_notify_all(&pool->lot, &pool->results.event); /* takers may be all that is left */
     if (has_before) wpool__thread_join(before);
 }
 
@@ -4584,6 +4593,7 @@ static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(vo
         (void)wpool__lock_is_free(
             &pool->driver); /* inline: what its last holder did is seen below */
         if (holds(ctx)) return true;
+        if (pool->is_inline && wpool__keeper_turn(pool, &until)) continue;
         if (pool->is_inline && wpool__worker_sees_work(pool) && wpool__lock_is_free(&pool->driver))
             continue;
 #ifdef WPOOL_NO_THREADS
@@ -4777,9 +4787,8 @@ typedef struct wpool__ticket {
 
 static bool wpool__pool_is_taken(void *ctx) {
     const wpool__ticket *ticket = (const wpool__ticket *)ctx;
-    if (!wpool__pool_is_unbuffered(ticket->pool))
-        return true; /* since lately: who frees a place
-                                                                  would wake it in vain */
+    /* since lately: who frees a place would wake it in vain */
+    if (!wpool__pool_is_unbuffered(ticket->pool)) return true;
     (void)wpool__watch_left(&ticket->pool->watch,
                             0); /* [R1] the taker wrote it after head, then looked */
     uint64_t number = ticket->number & WPOOL__GATE_COUNT;
@@ -5390,21 +5399,6 @@ static bool wpool__crew_add(wpool *pool) {
     return true;
 }
 
-/* Counts a worker in or out. Under the lock. */
-static void wpool__crew_count_in(wpool_worker *worker, wpool__presence presence) {
-    wpool__crew *crew = &worker->pool->crew;
-    wpool__account *account = worker->account;
-    /* relaxed, this one: changed under the lock only */
-    wpool__presence before = (wpool__presence)wpool__load_relaxed(&account->presence);
-    uint32_t serving = (presence == WPOOL__SERVES) - (uint32_t)(before == WPOOL__SERVES);
-    uint32_t present = (presence != WPOOL__ABSENT) - (uint32_t)(before != WPOOL__ABSENT);
-    /* [K1] before the worker's first look at who waits; [E1] the last one before takers are woken
-       */
-    wpool__store_seq_cst(&account->presence, presence);
-    wpool__add_relaxed(&crew->serving, serving); /* relaxed: a guess for who reads it */
-    wpool__add_seq_cst(&crew->present, present); /* [E1] before takers are woken */
-}
-
 /* Starts the thread of a worker that has none. False: the system has none. Under the lock. */
 static bool wpool__crew_start(wpool_worker *worker) {
     wpool__store_relaxed(&worker->address, NULL); /* relaxed: for who tells it to end */
@@ -5462,14 +5456,16 @@ static wpool_status wpool__crew_grow(wpool *pool, uint32_t n) {
     return status;
 }
 
+static uint32_t wpool__crew_least(const wpool *pool) {
+    return pool->config.min_workers ? pool->config.min_workers : 1;
+}
+
 /* To a number of workers. Under the lock. */
 static wpool_status wpool__crew_resize(wpool *pool, uint32_t workers, wpool_mode mode) {
-    const wpool_config *config = &pool->config;
     wpool_status status = WPOOL_OK;
     uint32_t serving = wpool__crew_serving(pool), present = wpool__crew_present(pool);
-    uint32_t least = config->min_workers ? config->min_workers : 1;
-    uint32_t most = config->max_workers ? config->max_workers : WPOOL_MAX_WORKERS;
-    if (workers < least || workers > most) return WPOOL_INVALID;
+    uint32_t most = pool->config.max_workers ? pool->config.max_workers : WPOOL_MAX_WORKERS;
+    if (workers < wpool__crew_least(pool) || workers > most) return WPOOL_INVALID;
     if (workers > serving) {
         if (present + (workers - serving) > most) return WPOOL_NO_THREAD;
         size_t places = wpool__pool_is_unbuffered(pool) ? workers : 0;
@@ -5486,13 +5482,12 @@ static wpool_status wpool__crew_resize(wpool *pool, uint32_t workers, wpool_mode
 static wpool_status wpool__crew_stop(wpool *pool, unsigned index, wpool_mode mode,
                                      wpool_id *was_running) {
     uint32_t serving = wpool__crew_serving(pool);
-    uint32_t least = pool->config.min_workers ? pool->config.min_workers : 1;
     bool is_one = index < wpool__crew_count(pool) - WPOOL_GUESTS;
     wpool_worker *worker = is_one ? wpool__crew_at(pool, index + WPOOL_GUESTS) : NULL;
     wpool__presence presence = worker ? wpool__account_presence(worker->account) : WPOOL__ABSENT;
     if (presence == WPOOL__ABSENT) return WPOOL_UNKNOWN;
     if (presence == WPOOL__LEAVES) return WPOOL_ALREADY;
-    if (serving <= least) return WPOOL_INVALID;
+    if (serving <= wpool__crew_least(pool)) return WPOOL_INVALID;
     wpool__crew_dismiss(worker);
     wpool_worker_info info; /* no further job begins there */
     wpool__watch_worker(&pool->watch, index, &info);

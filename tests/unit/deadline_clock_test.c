@@ -268,6 +268,24 @@ TEST(who_waits_is_woken_when_it_is_due) {
         }
 }
 
+TEST(who_sleeps_in_an_inline_pool_sees_a_deadline_set_meanwhile) {
+    timed due = {.id = 0};
+    wpool_group group;
+    waiter w = {.timed = &due, .group = &group};
+    w.pool = pool_from((wpool_config){.max_workers = WPOOL_INLINE, .start_paused = true});
+    group_begin(&group, NULL);
+    timed_submit(w.pool, &due, WITH_ID, 0, &group);
+    helper_start(&w.helper, drain, &w);
+    helper_await_sleep(&w.helper);
+    group_due(&group, DUE);
+    pass_nearly(DUE);
+    CHECK(!atomic_load(&w.helper.is_finished));
+    test_clock_advance(1);
+    helper_join(&w.helper);
+    test_destroy(w.pool);
+    timed_check(&due, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+}
+
 typedef struct blocked {
     wpool *pool;
     wpool_group *group;
