@@ -225,7 +225,7 @@ plant no_look_at_the_group wpool__group_sleep 1 'wpool__group_view_now(view, fal
     group wait_by_many
 plant visitors_ignored wpool__upstream_leave 1 'while (wpool__load_acquire(&pool->visitors) != 0)' \
     'while (0)' group upstream_against_destroy
-plant timer_in_silence wpool__keeper_set 1 'if (is_news)' 'if (0)' group deadline_against_finish
+plant timer_in_silence wpool__keeper_set 1 'if (!is_news) return;' 'return;' group deadline_against_finish
 plant doomed_in_between ${W}_cancel 1 'if (is_running && is_hot && wpool__worker_remove(pool, job))' \
     'if (0)' group deadline_of_the_queued
 plant taken_by_who_has_it wpool__pool_is_taken 1 'if (!wpool__pool_is_unbuffered(ticket->pool))' 'if (0)' \
