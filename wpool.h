@@ -23,9 +23,14 @@
        [job]        records, ids with generations, states, cancelling
        [results]    finished jobs waiting for a reader
        [timer]      one heap for all that has a time
+       [order]      what is queued by priority, last in first out, or after a wait
        [watch]      the accounts: what waits, runs and has finished
-       [worker]     the loop: deque, queue, steal, sleep; groups; helping while waiting
-       [pool]       accepting, waiting, who comes and goes, ending
+       [crew]       what a pool is made of, and who works for it
+       [pace]       jobs that wait for their time, for others, or in their lane
+       [group]      jobs that are waited for, and cancelled, together
+       [worker]     the loop: deque, queue, steal, sleep; helping while waiting
+       [scaler]     who keeps the time; who comes and goes, by hand or by the rules
+       [pool]       accepting, waiting, ending
        [parallel]   joining what was forked; loops
        [public]     the functions of [api]: check the arguments, call inward
        [history]    changelog, licence
@@ -94,8 +99,10 @@
           runs no other (WPOOL_HELP_NARROW), so a lock that it holds is never met again.
        6. Submitting a job, taking it and running it allocate nothing and take no lock (but ids come
           from a table that grows by chunks, under a lock; WPOOL_RUN counts failures under one; and
-          groups, deadlines, on_cancel and interrupt_signal each take one).
-       7. An idle pool arms no timer and wakes no thread.
+          groups, on_cancel, interrupt_signal, and all that waits for a time, for other jobs or in
+          a lane, take one each).
+       7. An idle pool arms no timer and wakes no thread (above its minimum of workers: until these
+          have left).
 
    Caveats, honestly
        - The queue is lock-free in the usual sense of such rings: a producer that is suspended
@@ -124,8 +131,9 @@
        - Cancelling a job that runs is a request. No timeout of wpool_shutdown ends a job that does
          not look at wpool_cancelled; wpool_destroy waits for it, and an inline pool is inside of it
          meanwhile.
-       - Nothing scales the number of workers by itself in this version; min_workers and max_workers
-         bound what wpool_scale and wpool_configure do.
+       - The workers that the scaler adds are threads, started by the one that keeps the time: some
+         ten microseconds each. Where the system has none, it tries again after the cool-down.
+       - While a job in wpool_take is all that a worker does, what becomes ready is left to others.
        - A deadline of a job that an inline pool runs is looked at before it starts, not while it
          runs: the thread that would keep the time is inside of it.
 
@@ -217,6 +225,7 @@ extern "C" {
 typedef struct wpool wpool;             /* opaque */
 typedef struct wpool_job wpool_job;     /* complete below: embed it, or put it on the stack */
 typedef struct wpool_group wpool_group; /* complete below as well */
+typedef struct wpool_lane wpool_lane;   /* the same */
 typedef uint64_t wpool_id;              /* unique for the pool's life; 0 is never a job */
 
 /* A job: 0 is success, anything else the job's error. job is its context (wpool_cancelled, ...). */
@@ -269,8 +278,21 @@ typedef enum wpool_when_full {
     WPOOL_BLOCK,      /* wait for room; a worker of this pool does not wait, see Caveats */
     WPOOL_REFUSE,     /* answer WPOOL_FULL */
     WPOOL_RUN,        /* run the job in the caller */
-    WPOOL_DROP_OLDEST /* discard the oldest queued job, with its on_done and its result */
+    WPOOL_DROP_OLDEST /* discard the oldest queued job, of the lowest priority, with its on_done and
+                         its result */
 } wpool_when_full;
+
+/* Which of the queued jobs starts first. */
+typedef enum wpool_order {
+    WPOOL_FIFO,
+    WPOOL_LIFO,    /* the one submitted last; not with WPOOL_DROP_OLDEST */
+    WPOOL_PRIORITY /* by options.priority, each of them first in, first out. A lower one is never
+                      passed over for ever: of 16 jobs that a worker takes, one at least is a normal
+                      and one a low one, if there are such */
+} wpool_order;
+
+/* With WPOOL_PRIORITY. */
+typedef enum wpool_priority { WPOOL_NORMAL, WPOOL_HIGH, WPOOL_LOW } wpool_priority;
 
 /* What a worker may run while it waits for a job of its own pool. */
 typedef enum wpool_help {
@@ -296,6 +318,34 @@ typedef struct wpool_allocator {
     void *user;
 } wpool_allocator;
 
+/* Why the scaler changed the number of workers. */
+typedef enum wpool_scale_reason {
+    WPOOL_SCALE_NONE,
+    WPOOL_SCALE_LOAD,     /* too many jobs wait for each worker */
+    WPOOL_SCALE_WAIT,     /* the oldest one has waited too long */
+    WPOOL_SCALE_BLOCKED,  /* in place of workers that wait or are in wpool_blocking */
+    WPOOL_SCALE_IDLE,     /* workers have had no work for long enough */
+    WPOOL_SCALE_PRESSURE, /* memory or processors are short */
+    WPOOL_SCALE_MINIMUM   /* there were fewer than min_workers */
+} wpool_scale_reason;
+
+/* A decision of the scaler. */
+typedef struct wpool_scale_event {
+    wpool_scale_reason reason;
+    unsigned before, after; /* workers; the same: no thread could be started */
+    unsigned blocked;       /* of those before */
+    uint64_t waiting;       /* jobs queued */
+} wpool_scale_event;
+
+/* A job that has run for longer than its run_limit. */
+typedef struct wpool_stuck {
+    wpool_id id;      /* 0: caller-owned, or nobody asked for it */
+    const char *name; /* a copy, for the call; at most 31 characters; NULL: none */
+    unsigned worker;
+    int64_t ran_ns; /* so far: without the time in which it waited, or was in wpool_blocking; since
+                       its start, or its last wpool_progress */
+} wpool_stuck;
+
 typedef struct wpool_hooks {
     /* On the worker's own thread (inline: in wpool_create) before its first job; what it returns is
        the worker's state, for example a database connection, that wpool_worker_state gives to each
@@ -304,7 +354,53 @@ typedef struct wpool_hooks {
     /* on that thread (inline: in wpool_destroy), at its end */
     void (*worker_exit)(void *user, unsigned worker, void *state);
     void *user;
+    /* These three on the thread that keeps the time (inline: who waits). They must be short and
+       must not call functions of the pool that wait. */
+    void (*scaled)(void *user,
+                   const wpool_scale_event *event);          /* a decision has been carried out */
+    void (*job_stuck)(void *user, const wpool_stuck *stuck); /* once for each run, see run_limit */
+    void (*stalled)(void *user, wpool *pool); /* jobs are queued, but every worker has waited for
+                                                 something for a second, and none may be added */
 } wpool_hooks;
+
+/* When workers come and go by themselves: between min_workers (or workers, if that is 0) and
+   max_workers, and only if that is more. Delayed jobs do not count as waiting, nor any while the
+   pool is paused or the rate holds jobs back. Zero means default. */
+typedef struct wpool_scaling {
+    unsigned
+        jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never) */
+    int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
+                         that time (0: whatever it waits) */
+    unsigned step;    /* by so many workers (0: to twice as many) */
+    int64_t idle;     /* a worker without work for so long leaves (10 s; WPOOL_FOREVER: never) */
+    int64_t cooldown; /* so long after workers have left none is added but for blocked ones; so long
+                         after one was added none leaves for idleness; from one that leaves under
+                         pressure to the next; and from one try to the next when the system has no
+                         thread (1 s) */
+    uint64_t max_rss_bytes;      /* do not grow, but shrink, one by one, while the process has more
+                                    memory than that (0: no limit) */
+    unsigned max_memory_percent; /* the same for the memory of the system in use (0) */
+    unsigned max_cpu_percent;    /* the same for the part of the time in which something waits for a
+                                    processor: Linux' pressure stall information (0) */
+    bool (*pressure)(void *user); /* the same while it answers true; in place of these three */
+    void *user;
+} wpool_scaling;
+
+/* When a failed job is tried again. Zero means default. */
+typedef struct wpool_retry {
+    unsigned attempts;                  /* how often it is started at most (1: no retry) */
+    int64_t delay;                      /* before the second (10 ms) */
+    int64_t max_delay;                  /* (one minute) */
+    double factor;                      /* by which each delay is longer than the one before (2) */
+    double jitter;                      /* 0 to 1: that part of each delay is random (0) */
+    bool (*when)(int error, void *arg); /* for which errors (NULL: any); arg is the job's */
+} wpool_retry;
+
+/* How many jobs may start. */
+typedef struct wpool_rate {
+    double per_second; /* (0: no limit) */
+    unsigned burst;    /* at once, after a time in which none was started (1) */
+} wpool_rate;
 
 /* Zero means default, in every field. */
 typedef struct wpool_config {
@@ -317,6 +413,11 @@ typedef struct wpool_config {
     size_t queue_capacity;     /* jobs accepted and not started, exact (0: 1024), or
                                   WPOOL_UNBUFFERED: a submit returns when a worker has the job */
     wpool_when_full when_full; /* (WPOOL_BLOCK) */
+    wpool_order order;         /* (WPOOL_FIFO) */
+    wpool_scaling scaling;     /* when workers come and go by themselves */
+    wpool_retry retry;         /* of jobs whose options have none (no retry) */
+    wpool_rate rate;           /* at which jobs start (no limit). While it holds jobs back, idle
+                                  workers do not help with loops and forked jobs either */
     bool results;              /* deliver every finished job of the pool's own to wpool_take */
     bool start_paused;         /* nothing starts before wpool_start */
     wpool_help help;           /* (WPOOL_HELP_NARROW) */
@@ -346,13 +447,27 @@ typedef struct wpool_result {
     int64_t ran_ns;    /* from started to finished */
 } wpool_result;
 
-/* Per job. Zero means default. */
+/* Per job. Zero means default. A job with a delay, a period, a lane or an after, and one that is
+   tried again, has no place in the queue: it is accepted above the capacity. */
 typedef struct wpool_options {
     const char *name;   /* not copied: must live as long as the job */
     int64_t timeout;    /* how long the submit may wait for room (0: what when_full says) */
     int64_t deadline;   /* so long after the submit the job is cancelled, hot; if it has not started
                          by then, it is discarded with WPOOL_TIMEOUT for its error (0: never) */
     wpool_group *group; /* of which the job becomes a member until it has ended (NULL: none) */
+    wpool_priority priority; /* (WPOOL_NORMAL) */
+    int64_t delay;           /* it does not start before so much time has passed (0: at once) */
+    int64_t period;          /* it runs again and again, so far apart from the first time on: a time
+                                that has passed while it ran is left out, none is late because of
+                                another. Until it fails, is cancelled, or the pool is closed (0:
+                                once) */
+    int64_t run_limit;     /* running longer than that is reported to hooks.job_stuck (0: never) */
+    wpool_retry retry;     /* (as config.retry says) */
+    wpool_lane *lane;      /* that it waits in, and runs in (NULL: none) */
+    const wpool_id *after; /* it starts when these have succeeded; once one has ended in another
+                                way, the worker that comes by discards it, with WPOOL_CANCELLED for
+                                its error. Read before the id of the new job is written */
+    size_t after_count;    /* of them */
     /* Called exactly once when the accepted job has ended, whatever happened to it, on the thread
        that ended it. It may submit, but must return (no pthread_exit) and not wait for the pool.
        For a job of the pool's own it is called before the result is delivered. For a caller-owned
@@ -364,9 +479,31 @@ typedef struct wpool_options {
 /* When something is due. The pool's. */
 typedef struct wpool__timer {
     int64_t when;
-    void (*due)(wpool *pool, struct wpool__timer *timer); /* NULL: never set */
-    struct wpool__timer *child, *next, **link;            /* in the heap; link NULL: not in it */
+    void (*due)(wpool *pool, struct wpool__timer *timer);
+    struct wpool__timer *child, *next, **link; /* in the heap; link NULL: not in it */
 } wpool__timer;
+
+/* What a rate allows. The pool's. */
+typedef struct wpool__bucket {
+    WPOOL_ATOMIC(int64_t) interval; /* between two; 0: no limit */
+    WPOOL_ATOMIC(int64_t) window;   /* how far ahead of the time next may be */
+    WPOOL_ATOMIC(int64_t) next;     /* when one is due that is in step */
+} wpool__bucket;
+
+/* Jobs that run a few at a time, in the order in which they were submitted, on any worker. The
+   first three are yours to set before wpool_lane_init (zero means default), the rest is the
+   pool's. */
+struct wpool_lane {
+    unsigned max_running; /* (1: strictly one after the other) */
+    size_t max_waiting;   /* (0: no limit) */
+    wpool_rate rate;      /* (no limit) */
+    wpool *pool;
+    wpool_job *first, **last;
+    size_t waiting, running;
+    wpool_lane *next, **link;
+    wpool__timer timer;
+    wpool__bucket bucket;
+};
 
 /* A job. data and error may be read once it has finished; the rest is the pool's. */
 struct wpool_job {
@@ -393,6 +530,17 @@ struct wpool_job {
     int64_t deadline;
     wpool_group *group;
     wpool_job *group_next, **group_link, *group_told;
+    /* of the room [pace] */
+    uint8_t place, lane_part;
+    bool is_paced, is_barred, has_timer, wants_time;
+    wpool_priority priority;
+    unsigned failures, blockers;
+    struct wpool__edge *edges, *dependents;
+    size_t edge_count;
+    wpool_lane *lane;
+    int64_t ready_ns, due_ns, period, run_limit, look_ns;
+    WPOOL_ATOMIC(int64_t) watched;
+    wpool_retry retry;
 };
 
 /* A set of jobs, of one pool or of several, with one switch to cancel them all. The pool's. */
@@ -417,6 +565,10 @@ typedef struct wpool_stats_snapshot {
     unsigned workers;         /* threads that take jobs (inline: 0) */
     unsigned workers_idle;    /* threads asleep for lack of work */
     unsigned workers_leaving; /* threads that end after the job they run */
+    unsigned workers_blocked; /* of workers: those that wait, or are in wpool_blocking */
+    uint64_t delayed;         /* of waiting: for their time, for others, or in their lane */
+    uint64_t retries;         /* how often jobs were put back, to be tried, or to run, again */
+    uint64_t scale_ups, scale_downs; /* decisions of the scaler */
 } wpool_stats_snapshot;
 
 typedef enum wpool_activity { WPOOL_AVAILABLE, WPOOL_BUSY, WPOOL_LEAVING } wpool_activity;
@@ -486,7 +638,8 @@ WPOOL_API wpool_status wpool_get_config(wpool *pool, wpool_config *config);
 /* Make the pool as config says; zero means default as in wpool_create, so begin with what
    wpool_get_config gave. May be changed while it runs: workers, min_workers, max_workers (workers
    that are too many leave, gracefully), queue_capacity (what is queued stays; there is room again
-   when fewer are), when_full, help. WPOOL_INVALID: something else differs, which
+   when fewer are), when_full, order (what is queued already stays as it is, and is taken in turn
+   with what comes later), scaling, rate, help. WPOOL_INVALID: something else differs, which
    wpool_config_conflict names, or the new values make no sense. WPOOL_NO_MEMORY, WPOOL_NO_THREAD:
    as for wpool_scale. Whatever it is not WPOOL_OK: nothing has changed. Allocates; starts
    threads. */
@@ -530,7 +683,8 @@ WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_i
 WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id);
 
 /* The same as wpool_submit, with options (NULL: none). WPOOL_TIMEOUT: no room within the timeout.
-   */
+   WPOOL_UNKNOWN: options.after has an id that is stale, or of no job; so nothing can ever wait for
+   itself. WPOOL_NO_MEMORY: also for after. WPOOL_NO_THREAD: nobody would keep the time. */
 WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
                                          const wpool_options *options, wpool_id *id);
 
@@ -594,10 +748,11 @@ WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
 
 /* ---- control ---- */
 
-/* Cancel one job. WPOOL_OK: it had not started and never will; it has ended as discarded, with its
-   on_done (called here) and its result. Its place in the queue becomes free when a worker comes by.
-   WPOOL_CANCELLED (hot): it runs and has been told to end, see wpool_cancelled. WPOOL_RUNNING
-   (graceful): it runs and may finish. WPOOL_ALREADY: it has ended, or is being discarded; one that
+/* Cancel one job. WPOOL_OK: it does not run and never will (again); it has ended as discarded (one
+   that has been tried, or run, before as cancelled), with its on_done (called here) and its result.
+   Its place in the queue becomes free when a worker comes by. WPOOL_CANCELLED (hot): it runs and
+   has been told to end, see wpool_cancelled. WPOOL_RUNNING (graceful): it runs and may finish, but
+   not run again. WPOOL_ALREADY: it has ended, or is being discarded; one that
    ran counts as running until its on_done has returned. WPOOL_UNKNOWN: stale id. Hot, it may wait
    for what another thread calls because of wpool_on_cancel. */
 WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
@@ -642,6 +797,18 @@ WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int
 /* Was it cancelled, or one above it, or has a deadline of these passed? */
 WPOOL_API bool wpool_group_cancelled(const wpool_group *group);
 
+/* ---- lanes ---- */
+
+/* Make a lane of the pool; its first three fields say what it allows. It stays until
+   wpool_lane_destroy; thousands are cheap. A job whose options name a lane at its limit waits
+   there, delayed. A full lane (max_waiting) is as a full queue: WPOOL_BLOCK waits for room, all
+   else is WPOOL_REFUSE. A job that is tried again keeps its place. WPOOL_NO_THREAD: nobody would
+   keep the time (rate). */
+WPOOL_API wpool_status wpool_lane_init(wpool_lane *lane, wpool *pool);
+
+/* The memory is yours again. WPOOL_RUNNING: it still has jobs; nothing happened. */
+WPOOL_API wpool_status wpool_lane_destroy(wpool_lane *lane);
+
 /* ---- in a job: about the job itself, on the thread that runs it ---- */
 
 /* Should the job end early? It was cancelled, or the pool stopped, hot. One load: cheap enough for
@@ -659,6 +826,15 @@ WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), 
 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
 WPOOL_API void wpool_set_result(wpool_job *job, void *data);
+
+/* It is getting on: its run_limit starts over. */
+WPOOL_API void wpool_progress(wpool_job *job);
+
+/* Call call(arg) here and now, say a system call that blocks. Meanwhile another worker takes this
+   one's place if jobs wait for one and there are fewer than max_workers, and the job's run_limit
+   does not count. call must return. Where the job runs on no worker (inline, WPOOL_RUN, the caller
+   of a loop) it is only called. */
+WPOOL_API wpool_status wpool_blocking(wpool_job *job, void (*call)(void *arg), void *arg);
 
 WPOOL_API wpool_id wpool_job_id(const wpool_job *job);      /* 0: plain or caller-owned */
 WPOOL_API unsigned wpool_job_attempt(const wpool_job *job); /* 1 for the first */
@@ -810,6 +986,7 @@ template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpo
 #define wpool__add_seq_cst(p, value) WPOOL_ATOMIC_ADD(p, value, memory_order_seq_cst)
 #define wpool__sub_acq_rel(p, value) WPOOL_ATOMIC_SUB(p, value, memory_order_acq_rel)
 #define wpool__or_relaxed(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_relaxed)
+#define wpool__or_release(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_release)
 #define wpool__or_seq_cst(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_seq_cst)
 #define wpool__and_relaxed(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_relaxed)
 #define wpool__and_acq_rel(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_acq_rel)
@@ -1005,6 +1182,18 @@ static int64_t wpool__platform_clock(void) {
 #define WPOOL_SYSTEM_ROOT "" /* a test puts a tree of its own here */
 #endif
 
+#ifdef WPOOL_NO_THREADS
+/* Sleeps until then; not if that never comes. */
+static void wpool__platform_nap(int64_t deadline) {
+    int64_t left = deadline == INT64_MAX ? 0 : deadline - WPOOL_CLOCK();
+    if (left <= 0) return;
+    struct timespec t;
+    t.tv_sec = (time_t)(left / INT64_C(1000000000));
+    t.tv_nsec = (long)(left % INT64_C(1000000000));
+    nanosleep(&t, NULL);
+}
+#endif
+
 #define WPOOL__CPU_WORDS 128 /* of a CPU mask: 8192 CPUs where a long has 64 bits */
 
 /* The CPUs that the affinity mask allows, as bits; returns how many. */
@@ -1036,6 +1225,40 @@ static long long wpool__platform_read(const char *directory, const char *file, l
     if (fscanf(f, "%lld %lld", &first, second) < 1) first = -1;
     fclose(f);
     return first;
+}
+
+/* The number after a word of a file below the root; -1: not there. */
+static double wpool__platform_find(const char *file, const char *word) {
+    char line[4608];
+    double number = -1;
+    snprintf(line, sizeof line, "%s%s", WPOOL_SYSTEM_ROOT, file);
+    FILE *f = fopen(line, "re");
+    while (f && number < 0 && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, word);
+        if (at) number = strtod(at + strlen(word), NULL);
+    }
+    if (f) fclose(f);
+    return number;
+}
+
+/* Memory of the process, in bytes; 0: not known. */
+static uint64_t wpool__platform_rss(void) {
+    long long pages = -1;
+    wpool__platform_read(WPOOL_SYSTEM_ROOT "/proc/self", "statm", &pages);
+    return pages > 0 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* Percent of the system's memory that are in use; 0: not known. */
+static double wpool__platform_memory(void) {
+    double total = wpool__platform_find("/proc/meminfo", "MemTotal:");
+    double available = wpool__platform_find("/proc/meminfo", "MemAvailable:");
+    return total > 0 && available >= 0 ? 100 - 100 * available / total : 0;
+}
+
+/* Percent of the last ten seconds in which something waited for a processor; 0: not known. */
+static double wpool__platform_pressure(void) {
+    double percent = wpool__platform_find("/proc/pressure/cpu", "some avg10=");
+    return percent > 0 ? percent : 0;
 }
 
 /* CPUs, rounded up, that one control group's directory allows; 0: as many as there are. */
@@ -1364,10 +1587,10 @@ static void wpool__thread_pin(unsigned index) {
 
 #ifdef WPOOL_CORE_ONLY
 typedef char wpool__lot;
-#elif defined(WPOOL_NO_THREADS) /* nobody else could change the word: never sleep */
+#elif defined(WPOOL_NO_THREADS) /* nobody else could change the word: only the time counts */
 typedef char wpool__lot;
 #define WPOOL_PARK(lot, word, value, deadline) \
-    ((void)(lot), (void)(word), (void)(value), (void)(deadline))
+    ((void)(lot), (void)(word), (void)(value), wpool__platform_nap(deadline))
 #define WPOOL_UNPARK(lot, word, count) ((void)(lot), (void)(word))
 #elif defined(WPOOL_PARK)
 typedef char wpool__lot;
@@ -1768,6 +1991,42 @@ static bool wpool__shelf_has(wpool__shelf *shelf, uint32_t i) {
 static void wpool__shelf_free(wpool__shelf *shelf) {
     for (unsigned i = 0; i < WPOOL__CHUNKS; i++) /* relaxed: no other thread any more */
         wpool__memory_free(shelf->allocator, wpool__load_relaxed(&shelf->chunks[i]));
+}
+
+/* A stack of elements of a shelf (Treiber, 1986), each with a word that holds the index + 1
+   of the one below. */
+typedef struct wpool__stack {
+    WPOOL_ATOMIC(uint64_t) top; /* how often it was changed, against ABA; index + 1, 0: empty */
+} wpool__stack;
+
+/* Puts first, and those below it down to the one with this word, onto the stack. */
+static void wpool__stack_push(wpool__stack *stack, uint32_t first, WPOOL_ATOMIC(uint32_t) * below) {
+    uint64_t top = wpool__load_relaxed(&stack->top), next; /* relaxed: the exchange checks it */
+    do {
+        wpool__store_relaxed(below, (uint32_t)top); /* relaxed: published by the exchange */
+        next = ((top >> 32) + 1) << 32 | (first + 1);
+        /* [M2] hands the elements over to who takes them; [I1] of jobs: before the look at who
+           sleeps */
+    } while (!wpool__cas_seq_cst(&stack->top, &top, next));
+}
+
+/* Takes the top, which is *index of the shelf; its word is at that offset. False: empty. */
+static bool wpool__stack_pop(wpool__stack *stack, wpool__shelf *shelf, size_t offset,
+                             uint32_t *index) {
+    uint64_t top = wpool__load_acquire(&stack->top); /* [M2] the top's word */
+    while ((uint32_t)top) {
+        *index = (uint32_t)top - 1;
+        unsigned char *element = wpool__shelf_at(shelf, *index);
+        /* relaxed: if it is old, the change count makes the exchange fail */
+        uint32_t below = wpool__load_relaxed((WPOOL_ATOMIC(uint32_t) *)(void *)(element + offset));
+        /* [M2] the element is this thread's */
+        if (wpool__cas_acq_rel(&stack->top, &top, ((top >> 32) + 1) << 32 | below)) return true;
+    }
+    return false;
+}
+
+static bool wpool__stack_is_empty(wpool__stack *stack) {
+    return (uint32_t)wpool__load_seq_cst(&stack->top) == 0; /* [I1] a sleeper's look */
 }
 
 /* ==== [queue] ====================================================================================
@@ -2404,6 +2663,8 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
    (legal to be set with no sleeper, illegal to be clear with one), bit 9 it was told to end, or not
    to start, bit 10 it counts as running, but is only being discarded. Of a job that was cancelled
    while it was queued: bit 11 it has been counted as discarded, bit 12 its call has left the queue.
+   Bit 13: it is delayed, but accepted ([pace]); bit 14: others wait for its success; bit 15: it
+   runs, but not once more.
 
    Jobs of the pool's own live in a table of chunks that only grows; an id is the record's place and
    its generation, which changes when the record is given back. The hold word of a record:
@@ -2419,6 +2680,9 @@ static bool wpool__idle_sleep(wpool__idle *idle, unsigned index) {
 #define WPOOL__JOB_ENDING UINT32_C(0x400)
 #define WPOOL__JOB_COUNTED UINT32_C(0x800)
 #define WPOOL__JOB_LEFT UINT32_C(0x1000)
+#define WPOOL__JOB_HELD UINT32_C(0x2000)
+#define WPOOL__JOB_DEPENDED UINT32_C(0x4000)
+#define WPOOL__JOB_LAST UINT32_C(0x8000)
 #define WPOOL__JOB_TOLD UINT32_C(0x200) /* also in the word of a pool that was stopped hot */
 #define WPOOL__HOLD_OWNED UINT64_C(0x80000000)
 #define WPOOL__HOLD_MASK UINT64_C(0xFFFFFFFF)
@@ -2438,8 +2702,7 @@ typedef struct wpool__table {
     uint32_t first_generation;
     wpool__lock growing;
     wpool__shelf records;
-    _Alignas(WPOOL_CACHE_LINE)
-        WPOOL_ATOMIC(uint64_t) free; /* stack: change count, index + 1 of top */
+    _Alignas(WPOOL_CACHE_LINE) wpool__stack free;
 } wpool__table;
 
 static wpool_state wpool__job_state_of(const wpool_job *job) {
@@ -2473,12 +2736,13 @@ static bool wpool__job_enter(wpool_job *job, wpool_state *before) {
     return wpool__cas_acquire(&job->state, &state, (uint32_t)WPOOL_STATE_DELAYED);
 }
 
-/* From delayed, as it is while nobody has accepted it, to waiting. Submitter only; the job is not
-   in the queue yet. True: it is not to start any more. */
+/* From delayed, as it is while nobody has accepted it, or held, to waiting. Submitter, or under the
+   lock of [pace]; the job is not in the queue yet. True: it is not to start any more. */
 static bool wpool__job_admit(wpool__lot *lot, wpool_job *job) {
     uint32_t old = WPOOL_STATE_DELAYED; /* or with bits, as the exchange will say */
     /* [J1] what it is, to who cancels it; the queue hands it to its runner */
-    while (!wpool__cas_release(&job->state, &old, (old & WPOOL__JOB_TOLD) | WPOOL_STATE_WAITING)) {
+    while (!wpool__cas_release(
+        &job->state, &old, (old & (WPOOL__JOB_TOLD | WPOOL__JOB_DEPENDED)) | WPOOL_STATE_WAITING)) {
     }
     if (old & WPOOL__JOB_SLEPT_ON) WPOOL_UNPARK(lot, &job->state, INT32_MAX);
     return (old & WPOOL__JOB_TOLD) != 0;
@@ -2495,8 +2759,51 @@ static bool wpool__job_set_running(wpool_job *job, uint32_t how) {
         if (is_to_run && old & WPOOL__JOB_TOLD) return false;
         /* [J1] hands over what fork's thief wrote to those who see it running; [C2] before the
            runner's look whether the pool was stopped hot */
-    } while (!wpool__cas_seq_cst(&job->state, &old, (old & WPOOL__JOB_SLEPT_ON) | how));
+    } while (!wpool__cas_seq_cst(&job->state, &old,
+                                 (old & (WPOOL__JOB_SLEPT_ON | WPOOL__JOB_DEPENDED)) | how));
     return true;
+}
+
+/* To delayed, and accepted: from the same, not accepted yet, or from running. Submitter or runner,
+   under the lock of [pace]. False: it runs, and for the last time. */
+static bool wpool__job_hold(wpool_job *job) {
+    const uint32_t kept = WPOOL__JOB_SLEPT_ON | WPOOL__JOB_TOLD | WPOOL__JOB_DEPENDED;
+    uint32_t old = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    do {
+        bool is_running = (old & 0xFF) == WPOOL_STATE_RUNNING;
+        if (is_running && old & (WPOOL__JOB_TOLD | WPOOL__JOB_LAST)) return false;
+        /* [J1] what it is, to who cancels it */
+    } while (!wpool__cas_release(&job->state, &old,
+                                 (old & kept) | WPOOL__JOB_HELD | WPOOL_STATE_DELAYED));
+    return true;
+}
+
+static bool wpool__job_is_held(const wpool_job *job) {
+    /* [J1] as in state_of */
+    return (wpool__load_seq_cst((WPOOL_ATOMIC(uint32_t) *)&job->state) & WPOOL__JOB_HELD) != 0;
+}
+
+/* From held to being discarded. Under the lock of [pace]. False: it is not held. */
+static bool wpool__job_unhold(wpool_job *job) {
+    uint32_t old = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    do {
+        if (!(old & WPOOL__JOB_HELD)) return false;
+        /* [J1] what its submitter wrote */
+    } while (!wpool__cas_acq_rel(&job->state, &old,
+                                 (old & (WPOOL__JOB_SLEPT_ON | WPOOL__JOB_DEPENDED)) |
+                                     WPOOL__JOB_ENDING | WPOOL_STATE_RUNNING));
+    return true;
+}
+
+/* Somebody wants to know how it ends: its final state, or WPOOL_STATE_UNKNOWN, and then who ends it
+   finds out. Under the lock of [pace]. */
+static wpool_state wpool__job_depend(wpool_job *job) {
+    uint32_t old = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    do {
+        if ((old & 0xFF) >= WPOOL_STATE_SUCCEEDED) return (wpool_state)(old & 0xFF);
+        /* relaxed: the lock hands the rest over */
+    } while (!wpool__cas_relaxed(&job->state, &old, old | WPOOL__JOB_DEPENDED));
+    return WPOOL_STATE_UNKNOWN;
 }
 
 /* It has become running, but will not run after all. Runner only. */
@@ -2504,8 +2811,8 @@ static void wpool__job_end(wpool_job *job) {
     wpool__or_relaxed(&job->state, WPOOL__JOB_ENDING); /* relaxed: for who tells it */
 }
 
-/* Tells the job to end (bits: WPOOL__JOB_TOLD), or only looks (0). False: it does not run. Any
-   thread that keeps it in memory. */
+/* Tells the job to end (bits: WPOOL__JOB_TOLD), or not to run again (_LAST), or only looks (0).
+   False: it does not run. Any thread that keeps it in memory. */
 static bool wpool__job_tell(wpool_job *job, uint32_t bits) {
     uint32_t seen = wpool__load_seq_cst(&job->state); /* [C2] after the pool was stopped hot */
     do {
@@ -2544,11 +2851,12 @@ static bool wpool__job_is_told(const wpool_job *job) {
 
 /* To another state, waking who sleeps on it. A final one is the last touch of the job: the address
    may be dead when the wake-up is sent, which then wakes nobody or somebody who looks again. Runner
-   or submitter only. */
-static void wpool__job_publish(wpool__lot *lot, wpool_job *job, uint32_t state) {
+   or submitter only. True: others wait for its success. */
+static bool wpool__job_publish(wpool__lot *lot, wpool_job *job, uint32_t state) {
     /* [J1] hands over the result; [E1] before the look for waiting callers of an inline pool */
-    if (wpool__exchange_seq_cst(&job->state, state) & WPOOL__JOB_SLEPT_ON)
-        WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+    uint32_t old = wpool__exchange_seq_cst(&job->state, state);
+    if (old & WPOOL__JOB_SLEPT_ON) WPOOL_UNPARK(lot, &job->state, INT32_MAX);
+    return (old & WPOOL__JOB_DEPENDED) != 0;
 }
 
 /* Announces a sleeper on the job; *slept_on is what the state is then. False: there is nothing to
@@ -2660,22 +2968,11 @@ static wpool__record *wpool__table_at(wpool__table *table, uint32_t index) {
     return wpool__shelf_find(&table->records, index);
 }
 
-/* Puts the records first..last, linked already, onto the free stack. */
-static void wpool__table_release(wpool__table *table, wpool__record *first, wpool__record *last) {
-    uint64_t word = wpool__load_relaxed(&table->free), next; /* relaxed: the exchange checks it */
-    do {
-        wpool__store_relaxed(&last->next_free,
-                             (uint32_t)word); /* relaxed: published by the exchange */
-        next = ((word >> 32) + 1) << 32 | (first->index + 1);
-        /* [J3] hands the records over to who takes them */
-    } while (!wpool__cas_release(&table->free, &word, next));
-}
-
 /* Adds a chunk if there is still no free record. False: out of memory, or out of ids. */
 static bool wpool__table_grow(wpool__table *table) {
     bool ok = true;
     wpool__lock_take(table->lot, &table->growing);
-    if ((uint32_t)wpool__load_relaxed(&table->free) == 0) { /* relaxed: only whether to grow */
+    if (wpool__stack_is_empty(&table->free)) {
         uint32_t base = wpool__shelf_count(&table->records);
         ok = wpool__shelf_grow(&table->records);
         uint32_t end = wpool__shelf_count(&table->records);
@@ -2685,9 +2982,7 @@ static bool wpool__table_grow(wpool__table *table) {
             wpool__store_relaxed(&record->hold, (uint64_t)table->first_generation << 32);
             wpool__store_relaxed(&record->next_free, i + 2);
         }
-        if (ok)
-            wpool__table_release(table, wpool__table_at(table, base),
-                                 wpool__table_at(table, end - 1));
+        if (ok) wpool__stack_push(&table->free, base, &wpool__table_at(table, end - 1)->next_free);
     }
     wpool__lock_release(table->lot, &table->growing);
     return ok;
@@ -2695,19 +2990,11 @@ static bool wpool__table_grow(wpool__table *table) {
 
 /* A record with a fresh id, owned, with one reference. NULL: out of memory. */
 static wpool__record *wpool__table_new(wpool__table *table) {
-    wpool__record *record;
-    do {
-        uint64_t word = wpool__load_acquire(&table->free); /* [J3] the top's next_free */
-        for (record = NULL; !record && (uint32_t)word;) {
-            record = wpool__table_at(table, (uint32_t)word - 1);
-            /* relaxed: if it is old, the change count makes the exchange fail */
-            uint32_t below = wpool__load_relaxed(&record->next_free);
-            /* [J3] the record is this thread's */
-            if (!wpool__cas_acq_rel(&table->free, &word, ((word >> 32) + 1) << 32 | below))
-                record = NULL;
-        }
-        if (!record && !wpool__table_grow(table)) return NULL;
-    } while (!record);
+    uint32_t index;
+    while (!wpool__stack_pop(&table->free, &table->records, offsetof(wpool__record, next_free),
+                             &index))
+        if (!wpool__table_grow(table)) return NULL;
+    wpool__record *record = wpool__table_at(table, index);
     /* relaxed: nobody has the id yet, so nobody else changes the word */
     uint64_t hold = wpool__load_relaxed(&record->hold);
     record->job.id = (hold & ~WPOOL__HOLD_MASK) | (record->index + 1);
@@ -2725,7 +3012,7 @@ static void wpool__table_drop(wpool__table *table, wpool__record *record) {
     if (generation == table->first_generation) return; /* used up: never again */
     /* relaxed: published by the free stack; a pin with an old id compares the generation */
     wpool__store_relaxed(&record->hold, (uint64_t)generation << 32);
-    wpool__table_release(table, record, record);
+    wpool__stack_push(&table->free, record->index, &record->next_free);
 }
 
 /* The record of an id, with a reference more; NULL: stale or foreign. */
@@ -2944,6 +3231,162 @@ static wpool__timer *wpool__timers_due(wpool__timers *timers, int64_t now) {
     return top;
 }
 
+/* ==== [order] ====================================================================================
+   What is queued otherwise than in the queue: by priority, in a ring for each; last in, first out,
+   on a stack; and jobs that had to wait for something else before ([pace]) and are ready now: lists
+   of records, which need no memory, under a lock. Rings and stack are made when they are first
+   asked for, and from then on looked at. */
+
+enum { WPOOL__HAS_RANKS = 1, WPOOL__HAS_PILE = 2, WPOOL__RANKS = 3 };
+
+/* A call on the stack. */
+typedef struct wpool__card {
+    WPOOL_ATOMIC(uint32_t) below;
+    wpool__call call;
+} wpool__card;
+
+typedef struct wpool__jobs {
+    wpool_job *first, **last; /* last NULL: empty */
+} wpool__jobs;
+
+typedef struct wpool__orders {
+    wpool__lot *lot;
+    wpool__queue ranks[WPOOL__RANKS]; /* by wpool_priority */
+    wpool__shelf cards;
+    wpool__stack pile, spare;
+    WPOOL_ATOMIC(uint32_t) made; /* bits: which of these there are */
+    /* under the lock */
+    _Alignas(WPOOL_CACHE_LINE) wpool__lock lock;
+    wpool__jobs ready[WPOOL__RANKS];
+    WPOOL_ATOMIC(uint64_t) ready_count;
+} wpool__orders;
+
+static bool wpool__orders_has(wpool__orders *orders, uint32_t what) {
+    return (wpool__load_acquire(&orders->made) & what) != 0; /* [O1] they are there */
+}
+
+/* Room for so many calls in each of the rings. False: out of memory. As queue_grow. */
+static bool wpool__orders_make_ranks(wpool__orders *orders, const wpool_allocator *allocator,
+                                     size_t capacity) {
+    bool is_new = !wpool__orders_has(orders, WPOOL__HAS_RANKS);
+    for (int i = 0; i < WPOOL__RANKS; i++) {
+        wpool__queue *rank = &orders->ranks[i];
+        bool is_there = rank->first.slots != NULL;
+        if (!(is_there ? wpool__queue_grow(rank, capacity)
+                       : wpool__queue_init(rank, allocator, capacity)))
+            return false;
+    }
+    if (is_new) wpool__or_release(&orders->made, WPOOL__HAS_RANKS); /* [O1] */
+    return true;
+}
+
+/* The same for the stack. */
+static bool wpool__orders_make_pile(wpool__orders *orders, size_t capacity) {
+    while (wpool__shelf_count(&orders->cards) < capacity) {
+        uint32_t base = wpool__shelf_count(&orders->cards);
+        if (!wpool__shelf_grow(&orders->cards)) return false;
+        uint32_t end = wpool__shelf_count(&orders->cards);
+        for (uint32_t i = base; i < end; i++) {
+            wpool__card *card = wpool__shelf_at(&orders->cards, i);
+            wpool__stack_push(&orders->spare, i, &card->below);
+        }
+    }
+    wpool__or_release(&orders->made, WPOOL__HAS_PILE); /* [O1] */
+    return true;
+}
+
+static void wpool__orders_free(wpool__orders *orders) {
+    for (int i = 0; i < WPOOL__RANKS; i++)
+        if (orders->ranks[i].first.slots) wpool__queue_free(&orders->ranks[i]);
+    wpool__shelf_free(&orders->cards);
+}
+
+/* Puts an accepted call where its priority says. There is room, by the capacity. Any thread. */
+static void wpool__orders_put_rank(wpool__orders *orders, wpool_priority rank, wpool__call call) {
+    wpool__queue *queue = &orders->ranks[rank];
+    /* [I1] before the look at who sleeps; [Q3] the ring that it is for */
+    wpool__queue_put(queue, wpool__add_seq_cst(&queue->tail, 1), call);
+}
+
+/* The same onto the stack. */
+static void wpool__orders_put_pile(wpool__orders *orders, wpool__call call) {
+    const size_t below = offsetof(wpool__card, below);
+    uint32_t index;
+    unsigned round = 0;
+    while (!wpool__stack_pop(&orders->spare, &orders->cards, below, &index))
+        wpool__spin_on(&round); /* who took the last one is about to give it back */
+    wpool__card *card = wpool__shelf_at(&orders->cards, index);
+    card->call = call;
+    wpool__stack_push(&orders->pile, index, &card->below);
+}
+
+static bool wpool__orders_take_pile(wpool__orders *orders, wpool__call *call) {
+    const size_t below = offsetof(wpool__card, below);
+    uint32_t index;
+    if (!wpool__stack_pop(&orders->pile, &orders->cards, below, &index)) return false;
+    wpool__card *card = wpool__shelf_at(&orders->cards, index);
+    *call = card->call;
+    wpool__stack_push(&orders->spare, index, &card->below);
+    return true;
+}
+
+/* A job becomes ready; from now on it is the taker's. */
+static void wpool__orders_put_ready(wpool__orders *orders, wpool_priority rank, wpool_job *job) {
+    wpool__lock_take(orders->lot, &orders->lock);
+    wpool__jobs *list = &orders->ready[rank];
+    job->next = NULL;
+    *(list->first ? list->last : &list->first) = job;
+    list->last = &job->next;
+    wpool__add_seq_cst(&orders->ready_count, 1); /* [I1] before the look at who sleeps */
+    wpool__lock_release(orders->lot, &orders->lock);
+}
+
+/* NULL: there is none. */
+static wpool_job *wpool__orders_take_ready(wpool__orders *orders, wpool_priority rank) {
+    /* relaxed: who sees an old one looks once more before it sleeps */
+    if (wpool__load_relaxed(&orders->ready_count) == 0) return NULL;
+    wpool__lock_take(orders->lot, &orders->lock);
+    wpool_job *job = orders->ready[rank].first;
+    if (job) {
+        orders->ready[rank].first = job->next;
+        wpool__add_relaxed(&orders->ready_count, UINT64_MAX); /* relaxed: only the count */
+    }
+    wpool__lock_release(orders->lot, &orders->lock);
+    return job;
+}
+
+/* At least the calls that were there all the time, put or about to be. Not the ready jobs. */
+static uint64_t wpool__orders_length(wpool__orders *orders) {
+    uint64_t length = 0;
+    if (wpool__orders_has(orders, WPOOL__HAS_RANKS))
+        for (int i = 0; i < WPOOL__RANKS; i++)
+            length += wpool__queue_length(&orders->ranks[i]);
+    if (wpool__orders_has(orders, WPOOL__HAS_PILE)) length += !wpool__stack_is_empty(&orders->pile);
+    return length;
+}
+
+static bool wpool__orders_has_ready(wpool__orders *orders) {
+    return wpool__load_seq_cst(&orders->ready_count) != 0; /* [I1] a sleeper's look */
+}
+
+/* Is there nothing of all this to be looked at? */
+static bool wpool__orders_are_unused(wpool__orders *orders) {
+    /* relaxed, both: who sees old ones looks once more before it sleeps */
+    return wpool__load_relaxed(&orders->made) == 0 &&
+           wpool__load_relaxed(&orders->ready_count) == 0;
+}
+
+/* The i-th of the priorities to be looked at by who takes for the turn-th time: of 16 turns one
+   begins with the low ones, and one with the normal ones. */
+static wpool_priority wpool__orders_rank(uint32_t turn, unsigned i) {
+    static const wpool_priority ranks[3][WPOOL__RANKS] = {
+        {WPOOL_HIGH, WPOOL_NORMAL, WPOOL_LOW},
+        {WPOOL_NORMAL, WPOOL_HIGH, WPOOL_LOW},
+        {WPOOL_LOW, WPOOL_HIGH, WPOOL_NORMAL},
+    };
+    return ranks[turn % 16 == 15 ? 2 : turn % 16 == 7 ? 1 : 0][i];
+}
+
 /* ==== [watch] ====================================================================================
    The accounts. Each worker has one, which only it writes; one more is shared by all who end jobs
    without being a worker. An account is two numbers in one word, so any reader gets both of one
@@ -2955,13 +3398,17 @@ static wpool__timer *wpool__timers_due(wpool__timers *timers, int64_t now) {
        waiting         = accepted - left the queue
        succeeded       = finished - failed - cancelled - discarded
 
+   A job that is put back to run again counts as finished there, and aside as returned: both are
+   taken off what is said above.
+
    All of it only grows but running, so reading finished before accepted never shows more finished
    than accepted. delivering is up while a job that counts as finished is still being handed over.
    */
 
 #define WPOOL__RUNNING_BITS 14
 #define WPOOL__FINISHED_ONE (UINT64_C(1) << WPOOL__RUNNING_BITS)
-enum { WPOOL__FAILED, WPOOL__CANCELLED, WPOOL__DISCARDED, WPOOL__ENDINGS };
+enum { WPOOL__FAILED, WPOOL__CANCELLED, WPOOL__DISCARDED, WPOOL__RETURNED, WPOOL__ENDINGS };
+#define WPOOL__STATE_RETURNED ((wpool_state)(WPOOL_STATE_FAILED + WPOOL__RETURNED))
 
 typedef struct wpool__account {
     _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) progress; /* finished, running */
@@ -2982,6 +3429,9 @@ typedef struct wpool__watch {
     wpool__event quiet;            /* who waits until nothing waits or runs sleeps here */
     wpool__event room;             /* who waits for room in the queue sleeps here */
     WPOOL_ATOMIC(uint64_t) direct; /* a gate, as the queue's tail: jobs accepted past the queue */
+    WPOOL_ATOMIC(uint64_t) paced;  /* another one: jobs accepted without a place in the queue */
+    WPOOL_ATOMIC(uint64_t) passed; /* how often jobs left that have none */
+    WPOOL_ATOMIC(uint64_t) held;   /* of these, those that are not ready */
     WPOOL_ATOMIC(uint64_t) buried; /* calls that have left the queue after their jobs */
     wpool__account removed;        /* the shared one for jobs cancelled before they left it */
     WPOOL_ATOMIC(uint32_t) takers; /* jobs in wpool_take, and those below them on a stack */
@@ -3071,9 +3521,9 @@ static void wpool__account_end(wpool__lot *lot, wpool__account *account, wpool_s
     wpool__account_count(lot, account, state, WPOOL__FINISHED_ONE - 1);
 }
 
-/* A job leaves the queue to be discarded. */
-static void wpool__account_discard(wpool__lot *lot, wpool__account *account) {
-    wpool__account_count(lot, account, WPOOL_STATE_DISCARDED, WPOOL__FINISHED_ONE);
+/* A job leaves the queue without being run, and has ended so. */
+static void wpool__account_discard(wpool__lot *lot, wpool__account *account, wpool_state state) {
+    wpool__account_count(lot, account, state, WPOOL__FINISHED_ONE);
 }
 
 static void wpool__account_deliver(wpool__account *account, bool begins) {
@@ -3105,8 +3555,16 @@ static void wpool__account_read(wpool__account *account, wpool_stats_snapshot *s
     stats->failed += endings[WPOOL__FAILED];
     stats->cancelled += endings[WPOOL__CANCELLED];
     stats->discarded += endings[WPOOL__DISCARDED];
-    stats->succeeded += progress / WPOOL__FINISHED_ONE - endings[WPOOL__FAILED] -
-                        endings[WPOOL__CANCELLED] - endings[WPOOL__DISCARDED];
+    stats->retries += endings[WPOOL__RETURNED];
+    stats->succeeded += progress / WPOOL__FINISHED_ONE;
+    for (int i = 0; i < WPOOL__ENDINGS; i++)
+        stats->succeeded -= endings[i];
+}
+
+/* Jobs ever accepted. */
+static uint64_t wpool__watch_accepted(wpool__watch *watch, wpool__queue *queue) {
+    return wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct) +
+           wpool__gate_count(&watch->paced);
 }
 
 /* Calls that have left the queue, and one for each worker that runs none if places is 1. The share
@@ -3123,7 +3581,27 @@ static uint64_t wpool__watch_left(wpool__watch *watch, uint64_t places) {
         left += progress / WPOOL__FINISHED_ONE + running;
         if (places && !running && wpool__account_presence(account) == WPOOL__SERVES) left += places;
     }
-    return left;
+    /* [R1] last: those that are counted above have been there before */
+    uint64_t passed = wpool__load_seq_cst(&watch->passed);
+    return left > passed ? left - passed : 0;
+}
+
+/* A job that has no place in the queue is about to count as having left. */
+static void wpool__watch_pass(wpool__watch *watch) {
+    wpool__add_seq_cst(&watch->passed, 1); /* [R1] before the account that counts it */
+}
+
+/* Jobs that run or have ended. */
+static uint64_t wpool__watch_begun(wpool__watch *watch) {
+    uint64_t begun = wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE; /* [X1] */
+    uint32_t count = wpool__watch_count(watch);
+    for (uint32_t i = 0; i < count; i++) {
+        wpool__account *account = wpool__watch_account(watch, i);
+        uint64_t progress = wpool__load_seq_cst(&account->progress); /* [X1] what its worker did */
+        begun += progress / WPOOL__FINISHED_ONE + progress % WPOOL__FINISHED_ONE;
+        begun -= wpool__load_acquire(&account->endings[WPOOL__RETURNED]); /* [W2] before that */
+    }
+    return begun;
 }
 
 /* What a worker does, from its account. */
@@ -3157,20 +3635,21 @@ static uint64_t wpool__watch_unfinished(wpool__watch *watch, wpool__idle *idle,
         /* [W1] so the delivery read next is that job's, or done; [W3] after the caller announced
            itself */
         finished += wpool__load_seq_cst(&account->progress) / WPOOL__FINISHED_ONE;
-        delivering += wpool__load_seq_cst(&account->delivering); /* [W1] [W3] */
+        finished -= wpool__load_acquire(&account->endings[WPOOL__RETURNED]); /* [W2] before that */
+        delivering += wpool__load_seq_cst(&account->delivering);             /* [W1] [W3] */
     }
     /* [W1] [W3] the same */
     finished += wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE;
     delivering += wpool__load_seq_cst(&watch->removed.delivering); /* [W1] [W3] */
-    return wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct) - finished +
-           delivering;
+    return wpool__watch_accepted(watch, queue) - finished + delivering;
 }
 
 /* A snapshot. accepted is read first, so that never more jobs seem to wait than there were; if more
    have left since, as many were accepted. */
 static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
                               wpool_stats_snapshot *stats) {
-    uint64_t accepted = wpool__gate_count(&queue->tail) + wpool__gate_count(&watch->direct);
+    uint64_t accepted = wpool__watch_accepted(watch, queue);
+    uint64_t held = wpool__load_relaxed(&watch->held); /* relaxed: a count for onlookers */
     uint32_t count = wpool__watch_count(watch);
     *stats = (wpool_stats_snapshot){0};
     for (uint32_t i = 0; i < count; i++)
@@ -3180,12 +3659,12 @@ static void wpool__watch_read(wpool__watch *watch, wpool__queue *queue,
         stats->running + stats->succeeded + stats->failed + stats->cancelled + stats->discarded;
     stats->accepted = accepted > left ? accepted : left;
     stats->waiting = stats->accepted - left;
+    stats->delayed = held < stats->waiting ? held : stats->waiting;
 }
 
 #ifndef WPOOL_CORE_ONLY
-/* ==== [worker] ===================================================================================
-   What a pool is made of, and what its workers do: take a call, run it, finish it, look for the
-   next; rest when there is none; help while a job waits. */
+/* ==== [crew] =====================================================================================
+   What a pool is made of; who works for it; who is told when work comes or ends. */
 
 /* control, bits */
 enum {
@@ -3193,15 +3672,16 @@ enum {
     WPOOL__STOPPED = 2,
     WPOOL__LEFTOVERS = 4, /* workers that left, or are about to, may hold calls in their deques */
     WPOOL__EXIT = 8,
+    WPOOL__THROTTLED = 16, /* the rate allows no job to start before its timer is due */
     WPOOL__HOT = WPOOL__JOB_TOLD
 };
 
 #define WPOOL__NAME_SIZE 32
 #define WPOOL__LEAVE UINT32_C(1) /* orders, a bit: end after this job */
 
-/* Once stopped, a pause holds nothing back: what is left is to be discarded. */
+/* Do no jobs start? Once stopped, nothing is held back: what is left is to be discarded. */
 static bool wpool__control_is_paused(uint32_t control) {
-    return (control & (WPOOL__PAUSED | WPOOL__STOPPED)) == WPOOL__PAUSED;
+    return (control & (WPOOL__PAUSED | WPOOL__THROTTLED)) && !(control & WPOOL__STOPPED);
 }
 
 /* Which pools the calling thread works for at this moment, innermost first. */
@@ -3230,10 +3710,13 @@ typedef struct wpool_worker {
     wpool_job self;                     /* the context of plain jobs */
     WPOOL_ATOMIC(uint32_t) orders;      /* bits: WPOOL__LEAVE, WPOOL__JOB_TOLD */
     WPOOL_ATOMIC(const void *) address; /* of its thread's contexts, once it has begun */
+    WPOOL_ATOMIC(int64_t) idle_since;   /* 0: it is not */
     /* its own thread only */
     void *state;     /* from hooks.worker_start */
     uint32_t popped; /* calls from its deque since it last looked at the queue */
+    uint32_t turn;   /* times that it took a call while there were more kinds than that */
     uint32_t random;
+    wpool_job *job; /* the innermost one with a record that it runs */
 
     /* with interrupt_signal, under the lock of the timers */
     const WPOOL_ATOMIC(uint32_t) *
@@ -3270,14 +3753,44 @@ typedef struct wpool__crew {
 #endif
 } wpool__crew;
 
-/* Who keeps the time: a thread that is started with the first timer (inline: who waits). */
+/* Who keeps the time: a thread that is started with the first timer (inline: who waits); and what
+   waits for it, under the lock of the timers. */
 typedef struct wpool__keeper {
     wpool__timers timers;
-    bool is_started; /* under the lock of the timers */
+    wpool_job *held;             /* those that wait for their time, or for others */
+    wpool_lane *lanes;           /* those in which jobs wait */
+    wpool__event lane_room;      /* who waits for room in a lane sleeps here */
+    struct wpool__rouse *idlers; /* workers that wait, and want to know what becomes ready */
+    uint32_t random;
+    bool is_news, is_ready, has_room; /* since the lock was taken: what to tell whom */
+    bool is_started;
 #ifndef WPOOL_NO_THREADS
     wpool__thread thread;
 #endif
 } wpool__keeper;
+
+#define WPOOL__POKE_ONE (UINT64_C(1) << 48)
+#define WPOOL__POKE_MOST UINT64_C(0x7FFF)
+#define WPOOL__POKE_IDLE (UINT64_C(1) << 63) /* more jobs than workers are idle when one looks */
+#define WPOOL__POKE_NEVER UINT64_MAX
+
+/* Who changes the number of workers by the rules ([scaler]). */
+typedef struct wpool__scaler {
+    /* a submit is to wake it when so many jobs have been accepted: bits 0-47; and so many wait at
+       least: bits 48-62, chosen by the scaler alone; bit 63: or as many as WPOOL__POKE_IDLE says */
+    WPOOL_ATOMIC(uint64_t) poke;
+    WPOOL_ATOMIC(uint32_t) is_on;
+    WPOOL_ATOMIC(uint32_t) blocked;  /* workers that wait for something, or are in wpool_blocking */
+    WPOOL_ATOMIC(uint32_t) sleepers; /* of these, those that wait for jobs */
+    WPOOL_ATOMIC(uint32_t) lent;     /* workers added in place of such ones */
+    WPOOL_ATOMIC(uint64_t) ups, downs;
+    WPOOL_ATOMIC(uint32_t) wakes; /* how often one of the sleepers went on */
+    wpool__timer timer, stall;    /* when to look again; when the pool is stalled */
+    uint32_t stall_wakes;         /* wakes when that timer was set; under its lock */
+    /* under the crew's lock */
+    int64_t grown_at, shrunk_at, failed_at, marked_at;
+    uint64_t mark; /* jobs accepted at marked_at */
+} wpool__scaler;
 
 /* A pool in the group that is its upstream. */
 typedef struct wpool__upstream {
@@ -3301,6 +3814,9 @@ struct wpool {
     WPOOL_ATOMIC(size_t) capacity; /* 0: unbuffered */
     WPOOL_ATOMIC(uint32_t) when_full;
     WPOOL_ATOMIC(uint32_t) help;
+    WPOOL_ATOMIC(uint32_t) order;
+    wpool__bucket bucket;
+    wpool__timer throttle;
     wpool__crew crew;
     WPOOL_ATOMIC(uint32_t) control;
     WPOOL_ATOMIC(uint32_t) guests;   /* bits: those in use */
@@ -3312,13 +3828,15 @@ struct wpool {
     wpool__watch watch;
     /* written by producers: no ticket at or above it may be claimed without a new look. Above
        WPOOL__GATE_COUNT: how often the capacity was changed */
-    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) room_until;
+    _Alignas(WPOOL_CACHE_LINE) WPOOL_ATOMIC(uint64_t) room_until[2]; /* [1]: with an order */
     wpool__queue queue;
+    wpool__orders orders;
     wpool__idle idle;
     wpool__table table;
     wpool__results results;
     wpool__bell bell; /* for readers of results that poll */
     wpool__keeper keeper;
+    wpool__scaler scaler;
     wpool__upstream upstream;
 };
 
@@ -3331,6 +3849,14 @@ static bool wpool__pool_is_unbuffered(wpool *pool) { return wpool__pool_capacity
 
 static wpool_when_full wpool__pool_policy(wpool *pool) {
     return (wpool_when_full)wpool__load_relaxed(&pool->when_full); /* relaxed: it orders nothing */
+}
+
+static wpool_order wpool__pool_order(wpool *pool) {
+    return (wpool_order)wpool__load_relaxed(&pool->order); /* relaxed: it orders nothing */
+}
+
+static bool wpool__pool_has_rate(wpool *pool) {
+    return wpool__load_relaxed(&pool->bucket.interval) != 0; /* relaxed: it orders nothing */
 }
 
 static wpool_help wpool__pool_help(wpool *pool) {
@@ -3398,7 +3924,9 @@ static uint32_t wpool__worker_control(wpool *pool) {
 static bool wpool__worker_sees_work(wpool *pool) {
     /* [I1] the sleeper's look after it announced itself; resuming writes it, then wakes */
     if (wpool__control_is_paused(wpool__load_seq_cst(&pool->control))) return false;
-    if (wpool__queue_length(&pool->queue) != 0) return true;
+    if (wpool__queue_length(&pool->queue) != 0 || wpool__orders_length(&pool->orders) != 0 ||
+        wpool__orders_has_ready(&pool->orders))
+        return true;
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = 0; i < count; i++)
         if (wpool__deque_length(&wpool__crew_at(pool, i)->deque) != 0) return true;
@@ -3468,8 +3996,10 @@ static void wpool__worker_hand_over(wpool *pool, wpool__record *record) {
 }
 
 /* A queued call will not run: its place is free, unless it still lies there. */
-static void wpool__worker_count_discarded(wpool *pool, wpool__account *account) {
-    wpool__account_discard(&pool->lot, account);
+static void wpool__worker_count_unrun(wpool *pool, wpool__account *account, bool is_paced,
+                                      wpool_state state) {
+    if (is_paced && account != &pool->watch.removed) wpool__watch_pass(&pool->watch);
+    wpool__account_discard(&pool->lot, account, state);
     if (account != &pool->watch.removed) wpool__worker_free_room(pool, 1);
 }
 
@@ -3479,21 +4009,102 @@ static void wpool__worker_note_removed(wpool *pool, wpool_job *job, uint32_t wha
     const uint32_t both = WPOOL__JOB_COUNTED | WPOOL__JOB_LEFT;
     /* [R2] the first one's part is done, to those who then claim the place */
     if (((wpool__or_seq_cst(&job->state, what) | what) & both) != both) return;
+    if (job->is_paced) wpool__watch_pass(&pool->watch);
     wpool__add_seq_cst(&pool->watch.buried, 1); /* [R1] before the look for who waits for room */
     wpool__worker_free_room(pool, 1);
 }
 
-/* -- the time: who sets a timer is not who keeps it -- */
+/* Work was made: somebody shall do it. */
+static void wpool__worker_announce(wpool *pool) {
+    if (pool->is_inline) {
+        wpool__worker_tell_drivers(pool);
+    } else {
+        wpool__idle_wake(&pool->idle);
+    }
+}
 
-/* Sets a timer of the pool, anew, or with WPOOL__NEVER takes it out. */
+/* -- when the scaler is to look: it says at how many accepted jobs -- */
+
+/* Jobs that do not wait in the queue any more, or not yet. */
+static uint64_t wpool__scaler_left(wpool *pool) {
+    return wpool__watch_begun(&pool->watch) +
+           wpool__load_relaxed(&pool->watch.held); /* relaxed: who makes them ready looks again */
+}
+
+/* Jobs that wait in the queue, or more. */
+static uint64_t wpool__scaler_waiting(wpool *pool) {
+    uint64_t left = wpool__scaler_left(pool);
+    uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
+    return accepted > left ? accepted - left : 0;
+}
+
+static int64_t wpool__worker_idle_since(wpool_worker *worker) {
+    return wpool__load_relaxed(&worker->idle_since); /* relaxed: a guess, and see the scaler */
+}
+
+/* Do as many jobs wait as the word says? What waits is read before who is idle: a worker ceases to
+   be idle before its job ceases to wait. */
+static bool wpool__scaler_has_enough(wpool *pool, uint64_t word) {
+    uint64_t waiting = wpool__scaler_waiting(pool), idle = 0;
+    if (!(word & WPOOL__POKE_IDLE)) return waiting >= word / WPOOL__POKE_ONE;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++)
+        idle += wpool__worker_idle_since(wpool__crew_at(pool, i)) != 0;
+    return waiting > idle;
+}
+
+/* The same word, for jobs accepted from now on. */
+static uint64_t wpool__scaler_word(wpool *pool, uint64_t word) {
+    uint64_t threshold = (word & ~WPOOL__POKE_IDLE) / WPOOL__POKE_ONE;
+    return (word & ~(WPOOL__POKE_ONE - 1)) | (wpool__scaler_left(pool) + threshold);
+}
+
+/* Work was made: is the scaler to look at it? One load if nothing scales. */
+static bool wpool__scaler_wants(wpool *pool, bool is_ready) {
+    WPOOL_ATOMIC(uint64_t) *poke = &pool->scaler.poke;
+    const uint64_t count = WPOOL__POKE_ONE - 1;
+    uint64_t word = wpool__load_seq_cst(poke); /* [X1] after the work was made */
+    while (word != WPOOL__POKE_NEVER) {
+        if (!is_ready && wpool__watch_accepted(&pool->watch, &pool->queue) < (word & count)) break;
+        uint64_t next = wpool__scaler_word(pool, word);
+        bool is_enough = wpool__scaler_has_enough(pool, word);
+        if (!is_enough && next == word) break;
+        /* [X1] as the load; whoever fails finds another word */
+        if (wpool__cas_seq_cst(poke, &word, is_enough ? WPOOL__POKE_NEVER : next)) return is_enough;
+    }
+    return false;
+}
+
+/* -- the time: who sets a timer is not who keeps it. Under the lock nobody is told; that is done by
+   who lets go of it -- */
+
+static void wpool__keeper_lock(wpool *pool) {
+    wpool__lock_take(&pool->lot, &pool->keeper.timers.lock);
+}
+
+/* Sets a timer of the pool, anew, or with WPOOL__NEVER takes it out. Under the lock. */
+static void wpool__keeper_put(wpool *pool, wpool__timer *timer, int64_t when) {
+    if (wpool__timers_set(&pool->keeper.timers, timer, when)) pool->keeper.is_news = true;
+}
+
+static void wpool__keeper_unlock(wpool *pool) {
+    wpool__keeper *keeper = &pool->keeper;
+    if (keeper->is_ready && wpool__scaler_wants(pool, true))
+        wpool__keeper_put(pool, &pool->scaler.timer, WPOOL_CLOCK());
+    bool is_news = keeper->is_news, is_ready = keeper->is_ready, has_room = keeper->has_room;
+    keeper->is_news = keeper->is_ready = keeper->has_room = false;
+    wpool__lock_release(&pool->lot, &keeper->timers.lock);
+    if (is_news) wpool__event_notify_all(&pool->lot, &keeper->timers.changed);
+    if (has_room) wpool__event_notify_all(&pool->lot, &keeper->lane_room);
+    if (is_ready) wpool__worker_announce(pool);
+    if (is_news || has_room) wpool__worker_tell_drivers(pool);
+}
+
+/* The same without it. */
 static void wpool__keeper_set(wpool *pool, wpool__timer *timer, int64_t when) {
-    wpool__timers *timers = &pool->keeper.timers;
-    wpool__lock_take(&pool->lot, &timers->lock);
-    bool is_news = wpool__timers_set(timers, timer, when);
-    wpool__lock_release(&pool->lot, &timers->lock);
-    if (!is_news) return;
-    wpool__event_notify_all(&pool->lot, &timers->changed);
-    wpool__worker_tell_drivers(pool);
+    wpool__keeper_lock(pool);
+    wpool__keeper_put(pool, timer, when);
+    wpool__keeper_unlock(pool);
 }
 
 /* -- with interrupt_signal: who keeps the time sends it to a worker, again and again while what
@@ -3511,29 +4122,27 @@ static void wpool__nudge_due(wpool *pool, wpool__timer *timer) {
     unsigned doubled = worker->nudges < 5 ? worker->nudges : 5;
     worker->nudges++;
     wpool__thread_interrupt(worker->runner, pool->config.interrupt_signal);
-    wpool__timers_set(&pool->keeper.timers, timer, timer->when + (WPOOL_MS(1) << doubled));
-    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+    wpool__keeper_put(pool, timer, timer->when + (WPOOL_MS(1) << doubled));
+    wpool__keeper_unlock(pool);
 }
 
-/* True: who keeps the time is to look. Under the lock. */
-static bool wpool__worker_nudge(wpool_worker *worker) {
-    if (!worker->innermost || worker->nudge.link) return false;
+/* Under the lock. */
+static void wpool__worker_nudge(wpool_worker *worker) {
+    if (!worker->innermost || worker->nudge.link) return;
     /* relaxed: who tells it has the lock after that, or had it before the worker */
-    if (!(wpool__load_relaxed(worker->innermost) & WPOOL__JOB_TOLD)) return false;
+    if (!(wpool__load_relaxed(worker->innermost) & WPOOL__JOB_TOLD)) return;
     worker->nudge.due = wpool__nudge_due;
-    return wpool__timers_set(&worker->pool->keeper.timers, &worker->nudge, WPOOL_CLOCK());
+    wpool__keeper_put(worker->pool, &worker->nudge, WPOOL_CLOCK());
 }
 
 /* Somebody has been told to end: those who run such a job are interrupted. */
 static void wpool__worker_nudge_all(wpool *pool) {
-    bool is_news = false;
     if (!pool->config.interrupt_signal || pool->is_inline) return;
     uint32_t count = wpool__crew_count(pool);
-    wpool__lock_take(&pool->lot, &pool->keeper.timers.lock);
+    wpool__keeper_lock(pool);
     for (uint32_t i = WPOOL_GUESTS; i < count; i++)
-        is_news = wpool__worker_nudge(wpool__crew_at(pool, i)) || is_news;
-    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
-    if (is_news) wpool__event_notify_all(&pool->lot, &pool->keeper.timers.changed);
+        wpool__worker_nudge(wpool__crew_at(pool, i));
+    wpool__keeper_unlock(pool);
 }
 
 /* What the worker runs from now on (NULL: nothing); what it ran before. Its own thread. No signal
@@ -3542,17 +4151,15 @@ static const WPOOL_ATOMIC(uint32_t) *
     wpool__worker_expose(wpool_worker *worker, const WPOOL_ATOMIC(uint32_t) * told) {
     if (!worker || worker->is_guest || !worker->pool->config.interrupt_signal) return NULL;
     wpool *pool = worker->pool;
-    wpool__timers *timers = &pool->keeper.timers;
-    wpool__lock_take(&pool->lot, &timers->lock);
+    wpool__keeper_lock(pool);
     const WPOOL_ATOMIC(uint32_t) *before = worker->innermost;
     bool was_nudged = worker->nudges != 0;
-    wpool__timers_remove(timers, &worker->nudge);
+    wpool__keeper_put(pool, &worker->nudge, WPOOL__NEVER);
     worker->nudges = 0;
     worker->innermost = told;
     worker->runner = wpool__thread_self();
-    bool is_news = !pool->is_inline && wpool__worker_nudge(worker);
-    wpool__lock_release(&pool->lot, &timers->lock);
-    if (is_news) wpool__event_notify_all(&pool->lot, &timers->changed);
+    if (!pool->is_inline) wpool__worker_nudge(worker);
+    wpool__keeper_unlock(pool);
     if (was_nudged) WPOOL_YIELD(); /* a system call: what was sent arrives before it returns */
     return before;
 }
@@ -3564,9 +4171,533 @@ static void wpool__worker_call_told(wpool *pool) {
     wpool__worker_nudge_all(pool);
 }
 
-/* -- groups: the members that have not finished are in a list, under the lock of the tree. A group
+/* When the job is too late: the earliest of its own deadline and its groups'. */
+static int64_t wpool__job_deadline(const wpool_job *job) {
+    int64_t earliest = job->deadline ? job->deadline : WPOOL__NEVER;
+    for (wpool_group *group = job->group; group; group = group->parent) {
+        int64_t deadline = wpool__load_relaxed(&group->deadline); /* relaxed: only its value */
+        if (deadline && deadline < earliest) earliest = deadline;
+    }
+    return earliest;
+}
+
+static bool wpool__job_is_late(const wpool_job *job) {
+    if (!job->deadline && !job->group) return false;
+    int64_t deadline = wpool__job_deadline(job);
+    return deadline != WPOOL__NEVER && WPOOL_CLOCK() >= deadline;
+}
+
+/* -- for the scaler: who makes work, and who waits, wakes it when that may change something -- */
+
+static bool wpool__scaler_is_on(wpool *pool) {
+    return wpool__load_relaxed(&pool->scaler.is_on) != 0; /* relaxed: a change wakes it as well */
+}
+
+/* Lets it look then, or sooner if it was to. */
+static void wpool__scaler_look_at(wpool *pool, int64_t when) {
+    wpool__timer *timer = &pool->scaler.timer;
+    wpool__keeper_lock(pool);
+    if (!timer->link || when < timer->when) wpool__keeper_put(pool, timer, when);
+    wpool__keeper_unlock(pool);
+}
+
+/* Something changed that it is to see. */
+static void wpool__scaler_wake(wpool *pool) {
+    if (wpool__scaler_is_on(pool)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
+}
+
+/* Work was made: wakes it if that is what it waits for. */
+static void wpool__scaler_notice(wpool *pool) {
+    if (wpool__scaler_wants(pool, false)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
+}
+
+/* All that work may be waiting for it, now that every worker waits for jobs: in a second somebody
+   looks whether it still is so. */
+static void wpool__worker_suspect(wpool *pool) {
+    wpool__timer *timer = &pool->scaler.stall;
+    if (!pool->config.hooks.stalled) return;
+    /* relaxed: the last one to sleep sees them all, since it changed the same word */
+    if (wpool__load_relaxed(&pool->scaler.sleepers) < wpool__crew_serving(pool)) return;
+    wpool__keeper_lock(pool);
+    if (!timer->link) {
+        pool->scaler.stall_wakes = wpool__load_relaxed(&pool->scaler.wakes); /* relaxed: a guess */
+        wpool__keeper_put(pool, timer, WPOOL_CLOCK() + WPOOL_SECONDS(1));
+    }
+    wpool__keeper_unlock(pool);
+}
+
+/* A worker begins to wait in its job, or goes on; for jobs, or for something else. */
+static void wpool__worker_block(wpool_worker *worker, bool begins, bool is_for_jobs) {
+    if (!worker || worker->is_guest) return;
+    wpool *pool = worker->pool;
+    wpool__scaler *scaler = &pool->scaler;
+    uint32_t change = begins ? 1 : UINT32_MAX;
+    if (is_for_jobs && !begins) wpool__add_relaxed(&scaler->wakes, 1);   /* relaxed: a guess */
+    if (is_for_jobs) wpool__add_relaxed(&scaler->sleepers, change);      /* relaxed: a guess */
+    uint32_t blocked = wpool__add_seq_cst(&scaler->blocked, change) + 1; /* [X1] before it looks */
+    if (!begins) return;
+    /* relaxed: it only grows by a look of the scaler, which sees this one */
+    if (blocked > wpool__load_relaxed(&scaler->lent)) wpool__scaler_wake(pool);
+    if (is_for_jobs) wpool__worker_suspect(pool);
+}
+
+/* ==== [pace] =====================================================================================
+   Jobs that are accepted and have no place in the queue. They are held: for others that must
+   succeed before (after), then for their time (delay, period, retry), then for their turn in a
+   lane. Then they are ready ([order]). All of it is under the lock of the timers, but for the
+   buckets: these say when the next job is in step with a rate (the generic cell rate algorithm:
+   ITU-T I.371, 1993). */
+
+enum { WPOOL__PLACE_NONE, WPOOL__PLACE_HELD, WPOOL__PLACE_LANE }; /* in which list: job.place */
+enum { WPOOL__LANE_NOT, WPOOL__LANE_WAITS, WPOOL__LANE_RUNS };    /* counted how: job.lane_part */
+
+/* One that another one waits for, and the other one. */
+typedef struct wpool__edge {
+    wpool_job *after;
+    struct wpool__edge *next, **link; /* link NULL: that has ended */
+} wpool__edge;
+
+/* A worker that waits for a group, and may run what becomes ready. */
+typedef struct wpool__rouse {
+    struct wpool__rouse *next, **link;
+    wpool__lot *lot;
+    WPOOL_ATOMIC(uint32_t) * woken;
+} wpool__rouse;
+
+/* -- rates -- */
+
+static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
+    int64_t interval = 0, burst = rate->burst ? (int64_t)rate->burst : 1;
+    if (rate->per_second > 0) interval = (int64_t)(1e9 / rate->per_second);
+    if ((double)interval * rate->per_second < 1e9 && rate->per_second > 0) interval++;
+    if (interval > WPOOL__NEVER / 4 / burst) interval = WPOOL__NEVER / 4 / burst;
+    wpool__store_relaxed(&bucket->interval, interval); /* relaxed, both: only the values */
+    wpool__store_relaxed(&bucket->window, (burst - 1) * interval);
+}
+
+/* Takes a part of the rate: 0; or when there will be one. Any thread. */
+static int64_t wpool__bucket_take(wpool__bucket *bucket) {
+    int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
+    int64_t window = wpool__load_relaxed(&bucket->window);
+    if (interval == 0) return 0;
+    int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), from;
+    do {
+        from = next > now ? next : now;
+        if (from - now > window) return from - window;
+    } while (!wpool__cas_relaxed(&bucket->next, &next, from + interval));
+    return 0;
+}
+
+/* The same without asking (1), or gives one back (-1). */
+static void wpool__bucket_charge(wpool__bucket *bucket, int parts) {
+    int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, both: only the values */
+    if (interval) wpool__add_relaxed(&bucket->next, parts * interval);
+}
+
+/* -- being ready -- */
+
+static void wpool__pace_release(wpool_job *job) {
+    wpool *pool = job->pool;
+    bool is_ranked = wpool__pool_order(pool) == WPOOL_PRIORITY;
+    wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    wpool__job_admit(&pool->lot, job);
+    wpool__orders_put_ready(&pool->orders, is_ranked ? job->priority : WPOOL_NORMAL, job);
+    pool->keeper.is_ready = true;
+    for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next) {
+        wpool__store_relaxed(rouse->woken, 1); /* relaxed: it takes the lock again */
+        WPOOL_UNPARK(rouse->lot, rouse->woken, 1);
+    }
+}
+
+static void wpool__rouse_enter(wpool *pool, wpool__rouse *rouse) {
+    wpool__keeper_lock(pool);
+    rouse->next = pool->keeper.idlers;
+    rouse->link = &pool->keeper.idlers;
+    if (rouse->next) rouse->next->link = &rouse->next;
+    pool->keeper.idlers = rouse;
+    wpool__keeper_unlock(pool);
+}
+
+static void wpool__rouse_leave(wpool *pool, wpool__rouse *rouse) {
+    wpool__keeper_lock(pool);
+    *rouse->link = rouse->next;
+    if (rouse->next) rouse->next->link = rouse->link;
+    wpool__keeper_unlock(pool);
+}
+
+/* Takes a held job out of the list that it is in; a lane where nobody waits out of that of lanes.
+   */
+static void wpool__pace_unlink(wpool_job *job) {
+    wpool_lane *lane = job->place == WPOOL__PLACE_LANE ? job->lane : NULL;
+    if (job->place == WPOOL__PLACE_NONE) return;
+    *job->link = job->next;
+    if (job->next) job->next->link = job->link;
+    if (lane && !job->next) lane->last = job->link;
+    job->place = WPOOL__PLACE_NONE;
+    if (!lane || lane->first) return;
+    *lane->link = lane->next;
+    if (lane->next) lane->next->link = lane->link;
+}
+
+static void wpool__pace_keep(wpool_job *job) {
+    wpool_job **first = &job->pool->keeper.held;
+    job->place = WPOOL__PLACE_HELD;
+    job->next = *first;
+    job->link = first;
+    if (*first) (*first)->link = &job->next;
+    *first = job;
+}
+
+/* -- lanes -- */
+
+static bool wpool__lane_allows(wpool_lane *lane) {
+    if (lane->running >= lane->max_running) return false;
+    int64_t when = wpool__bucket_take(&lane->bucket);
+    if (when) wpool__keeper_put(lane->pool, &lane->timer, when);
+    return when == 0;
+}
+
+static void wpool__lane_give_turn(wpool_job *job) {
+    wpool_lane *lane = job->lane;
+    lane->waiting--;
+    lane->running++;
+    job->lane_part = WPOOL__LANE_RUNS;
+    if (lane->max_waiting) job->pool->keeper.has_room = true;
+}
+
+/* Puts the job at the end of its lane, if others are before it or none may run. */
+static bool wpool__lane_enter(wpool_job *job) {
+    wpool_lane *lane = job->lane;
+    wpool__keeper *keeper = &job->pool->keeper;
+    if (!lane->first && wpool__lane_allows(lane)) {
+        wpool__lane_give_turn(job);
+        return true;
+    }
+    if (!lane->first) {
+        lane->last = &lane->first;
+        lane->next = keeper->lanes;
+        lane->link = &keeper->lanes;
+        if (lane->next) lane->next->link = &lane->next;
+        keeper->lanes = lane;
+    }
+    job->place = WPOOL__PLACE_LANE;
+    job->next = NULL;
+    job->link = lane->last;
+    *lane->last = job;
+    lane->last = &job->next;
+    return false;
+}
+
+/* Lets those run that may. */
+static void wpool__lane_go_on(wpool_lane *lane) {
+    while (lane->first && wpool__lane_allows(lane)) {
+        wpool_job *job = lane->first;
+        wpool__pace_unlink(job);
+        wpool__lane_give_turn(job);
+        wpool__pace_release(job);
+    }
+}
+
+static void wpool__lane_due(wpool *pool, wpool__timer *timer) {
+    wpool_lane *lane = (wpool_lane *)(void *)((unsigned char *)timer - offsetof(wpool_lane, timer));
+    wpool__lane_go_on(lane);
+    wpool__keeper_unlock(pool);
+}
+
+/* From now on the job counts as waiting in its lane. False: that is full. */
+static bool wpool__lane_join(wpool_job *job, bool is_above_limit) {
+    wpool_lane *lane = job->lane;
+    bool is_full = lane->max_waiting && lane->waiting >= lane->max_waiting && !is_above_limit;
+    if (is_full) return false;
+    lane->waiting++;
+    job->lane_part = WPOOL__LANE_WAITS;
+    return true;
+}
+
+/* It is to take its turn again. */
+static void wpool__lane_return(wpool_job *job) {
+    wpool_lane *lane = job->lane;
+    if (job->lane_part != WPOOL__LANE_RUNS) return;
+    lane->running--;
+    lane->waiting++;
+    job->lane_part = WPOOL__LANE_WAITS;
+    wpool__lane_go_on(lane);
+}
+
+/* The job is no longer in its lane, and in no list. */
+static void wpool__lane_leave(wpool_job *job) {
+    wpool_lane *lane = job->lane;
+    if (job->lane_part == WPOOL__LANE_NOT) return;
+    *(job->lane_part == WPOOL__LANE_RUNS ? &lane->running : &lane->waiting) -= 1;
+    job->lane_part = WPOOL__LANE_NOT;
+    if (lane->max_waiting) job->pool->keeper.has_room = true;
+    wpool__lane_go_on(lane);
+}
+
+/* -- the time of a job: one timer, set for the next of all that it has -- */
+
+static int64_t wpool__job_next_time(const wpool_job *job, int64_t now) {
+    int64_t next = wpool__job_deadline(job);
+    if (next <= now) next = WPOOL__NEVER;
+    if (job->ready_ns && job->ready_ns < next) next = job->ready_ns;
+    return job->look_ns && job->look_ns < next ? job->look_ns : next;
+}
+
+/* now: 0, or what was due by then has been seen to. */
+static void wpool__pace_arm(wpool_job *job, int64_t now) {
+    job->has_timer = true;
+    wpool__keeper_put(job->pool, &job->timer, wpool__job_next_time(job, now));
+}
+
+/* -- being held -- */
+
+/* A held job that is in no list: into the one where it waits next, or it is ready. */
+static void wpool__pace_step(wpool_job *job) {
+    wpool *pool = job->pool;
+    if (job->is_barred) wpool__job_doom(job);
+    /* relaxed, both: who tells it, or stops the pool, has the lock after that */
+    bool is_over = (wpool__load_relaxed(&job->state) & WPOOL__JOB_TOLD) != 0 ||
+                   (wpool__load_relaxed(&pool->control) & WPOOL__STOPPED) != 0;
+    if (job->ready_ns && WPOOL_CLOCK() >= job->ready_ns) job->ready_ns = 0;
+    if (!is_over && (job->blockers || job->ready_ns)) {
+        wpool__pace_keep(job);
+    } else if (is_over || job->lane_part != WPOOL__LANE_WAITS || wpool__lane_enter(job)) {
+        wpool__pace_release(job);
+    }
+}
+
+/* The same for one that may be in a list. */
+static void wpool__pace_step_on(wpool_job *job) {
+    wpool__pace_unlink(job);
+    wpool__pace_step(job);
+}
+
+/* A job has been accepted, and is about to be there for others. True: it was told to end before. */
+static bool wpool__pace_admit(wpool_job *job) {
+    wpool *pool = job->pool;
+    if (!job->is_paced) return wpool__job_admit(&pool->lot, job);
+    wpool__keeper_lock(pool);
+    wpool__job_hold(job);
+    wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: a count for onlookers */
+    wpool__pace_step(job);
+    wpool__keeper_unlock(pool);
+    return false; /* a worker will discard it */
+}
+
+/* Tells a job that stays in memory to end, or not to start. A caller-owned one that is held is
+   ready then, to be discarded. */
+static void wpool__pace_doom(wpool_job *job) {
+    if (!wpool__job_doom(job) || job->id || !wpool__job_is_held(job)) return;
+    wpool *pool = job->pool;
+    wpool__keeper_lock(pool);
+    if (wpool__job_is_held(job)) wpool__pace_step_on(job);
+    wpool__keeper_unlock(pool);
+}
+
+/* Takes a held job, to be ended by the caller. False: it is not held. */
+static bool wpool__pace_take(wpool *pool, wpool_job *job) {
+    if (!wpool__job_is_held(job)) return false;
+    wpool__keeper_lock(pool);
+    bool is_taken = wpool__job_unhold(job);
+    if (is_taken) {
+        wpool__pace_unlink(job);
+        wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    }
+    wpool__keeper_unlock(pool);
+    return is_taken;
+}
+
+/* The pool has been stopped: all are ready, to be discarded. */
+static void wpool__pace_stop(wpool *pool) {
+    wpool__keeper_lock(pool);
+    while (pool->keeper.held)
+        wpool__pace_step_on(pool->keeper.held);
+    while (pool->keeper.lanes)
+        wpool__pace_step_on(pool->keeper.lanes->first);
+    wpool__keeper_unlock(pool);
+}
+
+/* A periodic job that has run, and waits for its next time: its end is the caller's; NULL: none. */
+static wpool_job *wpool__pace_take_periodic(wpool *pool) {
+    wpool__keeper_lock(pool);
+    wpool_job *job = pool->keeper.held;
+    while (job && !(job->period && job->attempts && !job->failures && wpool__job_unhold(job)))
+        job = job->next;
+    if (job) {
+        wpool__pace_unlink(job);
+        wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    }
+    wpool__keeper_unlock(pool);
+    return job;
+}
+
+/* -- after -- */
+
+/* The job waits for these no more. Without the lock. */
+static void wpool__after_leave(wpool_job *job) {
+    if (!job->edges) return;
+    wpool__keeper_lock(job->pool);
+    for (size_t i = 0; i < job->edge_count; i++) {
+        wpool__edge *edge = &job->edges[i];
+        if (!edge->link) continue;
+        *edge->link = edge->next;
+        if (edge->next) edge->next->link = edge->link;
+    }
+    wpool__keeper_unlock(job->pool);
+    wpool__memory_free(job->pool->allocator, job->edges);
+    job->edges = NULL;
+}
+
+/* The job, which nobody else knows yet, waits for that of a pinned record. */
+static void wpool__after_wait_for(wpool_job *job, wpool__edge *edge, wpool_job *before) {
+    wpool__keeper_lock(job->pool);
+    wpool_state state = wpool__job_depend(before);
+    edge->after = job;
+    if (state == WPOOL_STATE_UNKNOWN) {
+        edge->next = before->dependents;
+        edge->link = &before->dependents;
+        if (edge->next) edge->next->link = &edge->next;
+        before->dependents = edge;
+        job->blockers++;
+    } else if (state != WPOOL_STATE_SUCCEEDED) {
+        job->is_barred = true;
+    }
+    wpool__keeper_unlock(job->pool);
+}
+
+static wpool_status wpool__after_enter(wpool_job *job, const wpool_id *ids, size_t count) {
+    wpool *pool = job->pool;
+    if (count == 0) return WPOOL_OK;
+    job->edges = wpool__memory_alloc(pool->allocator, count, sizeof *job->edges);
+    if (!job->edges) return WPOOL_NO_MEMORY;
+    job->edge_count = count;
+    for (size_t i = 0; i < count; i++) {
+        wpool__record *before = ids[i] == job->id ? NULL : wpool__table_pin(&pool->table, ids[i]);
+        if (!before) {
+            wpool__after_leave(job);
+            return WPOOL_UNKNOWN;
+        }
+        wpool__after_wait_for(job, &job->edges[i], &before->job);
+        wpool__table_drop(&pool->table, before);
+    }
+    return WPOOL_OK;
+}
+
+/* The job has ended so, and others wait for that. */
+static void wpool__after_resolve(wpool *pool, wpool_job *job, wpool_state state) {
+    wpool__keeper_lock(pool);
+    while (job->dependents) {
+        wpool__edge *edge = job->dependents;
+        wpool_job *after = edge->after;
+        job->dependents = edge->next;
+        if (edge->next) edge->next->link = &job->dependents;
+        edge->link = NULL;
+        after->blockers--;
+        if (state != WPOOL_STATE_SUCCEEDED) after->is_barred = true;
+        if ((after->blockers == 0 || after->is_barred) && wpool__job_is_held(after))
+            wpool__pace_step_on(after);
+    }
+    wpool__keeper_unlock(pool);
+}
+
+/* -- the watchdog. The word watched: when the job began, had it not waited since; negative: it
+   waits, and had run for ~ so long before -- */
+
+static void wpool__watchdog_begin(wpool_job *job) {
+    int64_t now = WPOOL_CLOCK();
+    wpool__store_relaxed(&job->watched, now); /* relaxed: published by the lock */
+    if (job->run_limit >= WPOOL__NEVER - now) return;
+    wpool__keeper_lock(job->pool);
+    job->look_ns = now + job->run_limit;
+    wpool__pace_arm(job, now);
+    wpool__keeper_unlock(job->pool);
+}
+
+/* The job begins to wait (or goes on), on its own thread. */
+static void wpool__watchdog_pause(wpool_job *job, bool begins) {
+    if (!job || !job->run_limit) return;
+    int64_t now = WPOOL_CLOCK();
+    int64_t word = wpool__load_relaxed(&job->watched); /* relaxed, both: one word, and a guess */
+    if (begins == (word >= 0))
+        wpool__store_relaxed(&job->watched, begins ? ~wpool__job_span(word, now) : now - ~word);
+}
+
+/* Has it run too long? Else looks again later. Under the lock; text has WPOOL__NAME_SIZE bytes. */
+static bool wpool__watchdog_look(wpool_job *job, int64_t now, wpool_stuck *stuck, char *text) {
+    if (!job->look_ns || now < job->look_ns) return false;
+    int64_t word = wpool__load_relaxed(&job->watched); /* relaxed: a guess */
+    int64_t ran = word < 0 ? ~word : wpool__job_span(word, now);
+    bool is_stuck = word >= 0 && ran >= job->run_limit;
+    job->look_ns =
+        is_stuck ? 0 : now + (ran < job->run_limit ? job->run_limit - ran : job->run_limit);
+    bool has_asker = job->id && ((wpool__record *)(void *)job)->has_asker;
+    *stuck = (wpool_stuck){has_asker ? job->id : 0, NULL, job->ran_by, ran};
+    if (is_stuck && job->name) {
+        snprintf(text, WPOOL__NAME_SIZE, "%s", job->name);
+        stuck->name = text;
+    }
+    return is_stuck;
+}
+
+/* -- again: a job that has failed, or whose period has passed -- */
+
+/* How long to wait after so many failures. */
+static int64_t wpool__retry_delay(const wpool_retry *retry, unsigned failures, uint32_t *random) {
+    double delay = (double)(retry->delay ? retry->delay : WPOOL_MS(10));
+    double most = (double)(retry->max_delay ? retry->max_delay : WPOOL_SECONDS(60));
+    double factor = retry->factor > 0 ? retry->factor : 2;
+    for (unsigned i = 1; i < failures && delay < most && factor != 1; i++)
+        delay *= factor;
+    if (delay > most) delay = most;
+    *random ^= *random << 13; /* xorshift (Marsaglia, 2003) */
+    *random ^= *random >> 17;
+    *random ^= *random << 5;
+    return (int64_t)(delay - delay * retry->jitter * ((double)*random / 4294967296.0));
+}
+
+/* The first time after now that is a number of periods after the last. */
+static int64_t wpool__period_next(const wpool_job *job, int64_t now) {
+    int64_t late = now - job->due_ns;
+    return job->due_ns + (late / job->period + 1) * job->period;
+}
+
+/* The job has ended so. True: it will run again, and is in no worker's hands any more. */
+static bool wpool__pace_return(wpool__account *account, wpool_job *job, wpool_state state) {
+    wpool *pool = job->pool;
+    bool is_retried = state == WPOOL_STATE_FAILED && job->failures + 1 < job->retry.attempts &&
+                      (!job->retry.when || job->retry.when(job->error, job->arg));
+    if (!is_retried && !(state == WPOOL_STATE_SUCCEEDED && job->period)) return false;
+    int64_t now = WPOOL_CLOCK();
+    wpool__keeper_lock(pool);
+    /* relaxed: who stops the pool has the lock after that */
+    bool is_over = (wpool__load_relaxed(&pool->control) & WPOOL__STOPPED) != 0 ||
+                   (!is_retried && wpool__gate_is_closed(&pool->watch.direct));
+    if (!is_over) {
+        wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
+        is_over = !wpool__job_hold(job);
+    }
+    if (!is_over) {
+        job->is_paced = true;
+        job->failures = is_retried ? job->failures + 1 : 0;
+        if (!is_retried) job->due_ns = wpool__period_next(job, now);
+        job->ready_ns =
+            is_retried ? now + wpool__retry_delay(&job->retry, job->failures, &pool->keeper.random)
+                       : job->due_ns;
+        wpool__account_end(&pool->lot, account, WPOOL__STATE_RETURNED);
+        wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: a count for onlookers */
+        job->look_ns = 0;
+        wpool__pace_arm(job, now);
+        if (!is_retried) wpool__lane_return(job);
+        wpool__pace_step(job);
+    }
+    wpool__keeper_unlock(pool);
+    return !is_over;
+}
+
+/* ==== [group] ====================================================================================
+   The members of a group that have not finished are in a list, under the lock of the tree. A group
    is in its parent's list while there is something in it. Who takes the last one out does not touch
-   the group once the lock is free again: it may be gone then -- */
+   the group once the lock is free again: it may be gone then. */
 
 /* Somebody who waits for a group, on its own stack. */
 typedef struct wpool__group_waiter {
@@ -3589,22 +4720,6 @@ static wpool__lock *wpool__group_lock(wpool_group *group) {
 
 static void wpool__group_unlock(wpool__lock *lock) {
     wpool__store_release(&lock->word, 0); /* [L1] hands over to the next try */
-}
-
-/* When the job is too late: the earliest of its own deadline and its groups'. */
-static int64_t wpool__job_deadline(const wpool_job *job) {
-    int64_t earliest = job->deadline ? job->deadline : WPOOL__NEVER;
-    for (wpool_group *group = job->group; group; group = group->parent) {
-        int64_t deadline = wpool__load_relaxed(&group->deadline); /* relaxed: only its value */
-        if (deadline && deadline < earliest) earliest = deadline;
-    }
-    return earliest;
-}
-
-static bool wpool__job_is_late(const wpool_job *job) {
-    if (!job->deadline && !job->group) return false;
-    int64_t deadline = wpool__job_deadline(job);
-    return deadline != WPOOL__NEVER && WPOOL_CLOCK() >= deadline;
 }
 
 static bool wpool__group_is_told(const wpool_group *group) {
@@ -3648,7 +4763,7 @@ static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
    the lock is free nobody ends it. */
 static bool wpool__group_admit(wpool_group *group, wpool_job *job) {
     wpool__lock *lock = wpool__group_lock(group);
-    bool is_told = wpool__job_admit(&job->pool->lot, job);
+    bool is_told = wpool__pace_admit(job);
     for (; group; group = group->parent) {
         group->unfinished++;
         wpool__group_wake(group, !job->pool->is_inline);
@@ -3692,7 +4807,7 @@ static void wpool__group_tell(wpool_group *group, wpool__group_told *told) {
     if (wpool__load_relaxed(&group->told)) return;
     wpool__store_release(&group->told, 1); /* [C1] to who asks */
     for (wpool_job *job = group->members; job; job = job->group_next) {
-        wpool__job_doom(job); /* none of them starts any more */
+        wpool__pace_doom(job); /* none of them starts any more */
         if (job->id && wpool__table_pin(&job->pool->table, job->id)) {
             wpool__pool_visit(job->pool);
             job->group_told = told->jobs;
@@ -3746,23 +4861,24 @@ static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state s
     wpool__group_tell_rest(&told);
 }
 
-/* When a job of the pool is late, it is cancelled. Under the lock of the timers, which this lets go
-   of: a caller-owned job stays until its finisher has had that. */
-static void wpool__keeper_expire(wpool *pool, wpool__timer *timer) {
-    wpool_job *job = (wpool_job *)(void *)((unsigned char *)timer - offsetof(wpool_job, timer));
-    wpool__record *record = job->id ? wpool__table_pin(&pool->table, job->id) : NULL;
-    if (!job->id) wpool__job_doom(job);
-    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
-    if (record) {
-        wpool__worker_cancel(pool, record, WPOOL_HOT);
-    } else {
-        wpool__worker_call_told(pool);
-    }
+/* ==== [worker] ===================================================================================
+   What workers do: take a call, run it, finish it, look for the next; rest when there is none; help
+   while a job waits. */
+
+/* The job ends, as far as its time, its lane and those that it waited for are concerned. */
+static void wpool__worker_settle_pace(wpool *pool, wpool_job *job) {
+    wpool__after_leave(job);
+    if (!job->has_timer && !job->lane) return;
+    wpool__keeper_lock(pool);
+    wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);
+    if (job->lane) wpool__lane_leave(job);
+    wpool__keeper_unlock(pool);
 }
 
-/* Ends a job that has a record: counts it, delivers it. Exactly once for each. */
-static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
-                                 wpool_state state) {
+/* Ends a job that has a record and has run, or not: counts it, delivers it. Exactly once for each.
+   */
+static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *job,
+                              wpool_state state, bool has_run) {
     void (*on_done)(void *, const wpool_result *) = job->on_done;
     bool is_owned_by_caller = job->id == 0, was_removed = account == &pool->watch.removed;
     wpool_group *group = job->group;
@@ -3770,16 +4886,17 @@ static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job
     void *arg = job->arg;
     job->finished_ns = WPOOL_CLOCK();
     if (group) wpool__group_leave(group, job, state);
-    if (job->timer.due) wpool__keeper_set(pool, &job->timer, WPOOL__NEVER);
+    wpool__worker_settle_pace(pool, job);
     wpool__job_describe(job, state, &result);
     wpool__account_deliver(account, true);
     /* first of all it is no longer queued: on_done may submit */
-    if (state == WPOOL_STATE_DISCARDED) wpool__worker_count_discarded(pool, account);
+    if (!has_run) wpool__worker_count_unrun(pool, account, job->is_paced, state);
     if (was_removed) wpool__worker_note_removed(pool, job, WPOOL__JOB_COUNTED);
     if (on_done && !is_owned_by_caller) on_done(arg, &result);
-    if (state != WPOOL_STATE_DISCARDED) wpool__account_end(&pool->lot, account, state);
+    if (has_run) wpool__account_end(&pool->lot, account, state);
     /* a caller-owned job is no longer touched */
-    wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0));
+    if (wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0)))
+        wpool__after_resolve(pool, job, state);
     if (!is_owned_by_caller) {
         wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
     } else if (on_done) {
@@ -3788,6 +4905,14 @@ static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job
     if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
     wpool__worker_tell_drivers(pool);
+}
+
+/* The same for one that has run, unless it is to run again. */
+static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
+                                 wpool_state state) {
+    bool may_return = job->retry.attempts > 1 || job->period;
+    if (may_return && wpool__pace_return(account, job, state)) return;
+    wpool__worker_end(pool, account, job, state, true);
 }
 
 static wpool__account *wpool__worker_account(const wpool_job *self) {
@@ -3802,7 +4927,7 @@ static void wpool__worker_assign(const wpool_job *self, wpool_job *job) {
     wpool__store_relaxed(&job->thread, &wpool__contexts); /* relaxed: for this thread's own looks */
     job->data = NULL;
     job->error = 0;
-    job->attempts = 1;
+    job->attempts++;
 }
 
 /* The job's function has returned: nobody calls it any more. */
@@ -3839,9 +4964,13 @@ static int wpool__worker_run_record(void *arg, wpool_job *self) {
     /* [C2] after it is seen to run: who stops the pool or the worker hot looks for such jobs
        afterwards */
     if (wpool__load_seq_cst(self->told) & WPOOL__JOB_TOLD) wpool__job_tell(job, WPOOL__JOB_TOLD);
+    if (job->run_limit) wpool__watchdog_begin(job);
     wpool__account *account = wpool__worker_account(self);
     wpool_id outer = wpool__account_name(account, job->id);
+    wpool_job *before = self->worker ? self->worker->job : NULL;
+    if (self->worker) self->worker->job = job;
     job->error = wpool__worker_call(job);
+    if (self->worker) self->worker->job = before;
     wpool__account_name(account, outer);
     wpool_state state = wpool__worker_outcome(job, job->error);
     wpool__worker_finish(self->pool, account, job, state);
@@ -3856,6 +4985,7 @@ static bool wpool__worker_is_queued(wpool__call call) { return call.fn != wpool_
 
 /* The same for a child, which fork has left as it was. */
 static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
+    child->attempts = 0;
     wpool__worker_assign(self, child);
     child->pool = self->pool;
     child->is_listed = false;
@@ -3874,25 +5004,30 @@ WPOOL_API int wpool__fork_run(void *arg, wpool_job *self) {
     return 0;
 }
 
-/* Ends a job that has become running, but will not run. */
+/* Ends a job that has become running, but will not run (again). */
 static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_job *job) {
-    job->data = NULL;
+    bool is_new = job->attempts == 0;
     job->error = wpool__job_is_late(job) ? WPOOL_TIMEOUT : WPOOL_CANCELLED;
-    job->attempts = 0;
-    job->ran_by = WPOOL_INLINE;
+    if (is_new) job->data = NULL;
+    if (is_new) job->ran_by = WPOOL_INLINE;
     /* relaxed: for its on_done, where a wait for it is one for itself */
     wpool__store_relaxed(&job->thread, &wpool__contexts);
-    wpool__worker_finish(pool, account, job, WPOOL_STATE_DISCARDED);
+    wpool__worker_end(pool, account, job, is_new ? WPOOL_STATE_DISCARDED : WPOOL_STATE_CANCELLED,
+                      false);
 }
 
-/* Ends the job of a pinned record if it is queued: the reference is the call's then. */
+/* Ends the job of a pinned record, which it lets go of, if it is queued or held: if queued, the
+   reference is the call's then. */
 static bool wpool__worker_remove(wpool *pool, wpool_job *job) {
-    if (!wpool__job_set_running(job, WPOOL__JOB_ENDING)) return false;
+    bool is_queued = wpool__job_set_running(job, WPOOL__JOB_ENDING);
+    if (!is_queued && !wpool__pace_take(pool, job)) return false;
     wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
     wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
-    wpool__worker_end_unrun(pool, &pool->watch.removed, job);
+    wpool__worker_end_unrun(
+        pool, is_queued ? &pool->watch.removed : wpool__watch_account(&pool->watch, 0), job);
     wpool__contexts = context.outer;
     wpool__worker_settle(pool);
+    if (!is_queued) wpool__table_drop(&pool->table, (wpool__record *)(void *)job);
     return true;
 }
 
@@ -3901,12 +5036,39 @@ static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpo
     wpool_job *job = &record->job;
     bool is_hot = mode == WPOOL_HOT;
     if (wpool__worker_remove(pool, job)) return WPOOL_OK;
-    bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, 0);
+    bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, WPOOL__JOB_LAST);
     if (is_running && is_hot && wpool__worker_remove(pool, job))
         return WPOOL_OK; /* it has been accepted in between */
     if (is_running && is_hot) wpool__worker_call_told(pool);
     wpool__table_drop(&pool->table, record);
     return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
+}
+
+/* Something of the job's is due. Under the lock of the timers, which this lets go of: a
+   caller-owned job stays until its finisher has had that. */
+static void wpool__worker_expire(wpool *pool, wpool__timer *timer) {
+    wpool_job *job = (wpool_job *)(void *)((unsigned char *)timer - offsetof(wpool_job, timer));
+    char text[WPOOL__NAME_SIZE];
+    wpool_stuck stuck;
+    wpool__record *record = NULL;
+    const wpool_hooks *hooks = &pool->config.hooks;
+    int64_t now = WPOOL_CLOCK();
+    bool is_late = now >= wpool__job_deadline(job);
+    bool is_stuck = wpool__watchdog_look(job, now, &stuck, text);
+    if (job->ready_ns && now >= job->ready_ns) job->ready_ns = 0;
+    if (is_late && job->id) record = wpool__table_pin(&pool->table, job->id);
+    if (is_late && !job->id) wpool__job_doom(job);
+    wpool__pace_arm(job, now);
+    bool is_to_end = is_late && !job->id;
+    if (wpool__job_is_held(job) && (job->place == WPOOL__PLACE_HELD || is_to_end))
+        wpool__pace_step_on(job);
+    wpool__keeper_unlock(pool);
+    if (record) {
+        wpool__worker_cancel(pool, record, WPOOL_HOT);
+    } else if (is_late) {
+        wpool__worker_call_told(pool);
+    }
+    if (is_stuck && hooks->job_stuck) hooks->job_stuck(hooks->user, &stuck);
 }
 
 /* The call of a cancelled job has been taken out of the queue: it held a reference, and a place. */
@@ -3919,7 +5081,7 @@ static void wpool__worker_bury(wpool *pool, wpool_job *job) {
 static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__call call) {
     wpool_job *job = (wpool_job *)call.arg;
     if (call.fn != wpool__worker_run_record) {
-        wpool__worker_count_discarded(pool, account);
+        wpool__worker_count_unrun(pool, account, false, WPOOL_STATE_DISCARDED);
     } else if (wpool__job_set_running(job, WPOOL__JOB_ENDING)) {
         wpool__worker_end_unrun(pool, account, job);
     } else {
@@ -3977,6 +5139,7 @@ static void wpool__frame_run(wpool__frame *frame) {
         wpool__worker_end_unrun(pool, frame->account, job);
         return;
     }
+    if (has_record && job->is_paced) wpool__watch_pass(&pool->watch);
     wpool__account_begin(frame->account);
     wpool__worker_free_room(pool, 1);
     bool is_seen = pool->config.interrupt_signal && !has_record;
@@ -4074,8 +5237,8 @@ static void wpool__guest_run(wpool *pool, wpool__call call) {
 
 /* How many calls a worker may take from the queue at once. */
 static uint64_t wpool__worker_batch(wpool *pool) {
-    bool is_exact =
-        wpool__pool_is_unbuffered(pool) || wpool__pool_policy(pool) == WPOOL_DROP_OLDEST;
+    bool is_exact = wpool__pool_is_unbuffered(pool) || wpool__pool_has_rate(pool) ||
+                    wpool__pool_policy(pool) == WPOOL_DROP_OLDEST;
     return is_exact ? 1 : WPOOL_BATCH;
 }
 
@@ -4139,15 +5302,66 @@ static bool wpool__worker_take_leftover(wpool *pool, wpool__call *call) {
     return true;
 }
 
-/* Takes the next call from wherever there is one. */
-static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__call *call) {
-    if (has_leftovers && wpool__worker_take_leftover(worker->pool, call)) return true;
+/* Takes the next call from its own deque or the queue. */
+static bool wpool__worker_take_plain(wpool_worker *worker, wpool__call *call) {
     bool is_queues_turn = worker->popped >= WPOOL_FAIR_TICKS;
     worker->popped = is_queues_turn ? 0 : worker->popped + 1;
     if (!is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
     if (wpool__worker_fetch(worker, call)) return true;
-    if (is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
+    return is_queues_turn && wpool__deque_pop(&worker->deque, call);
+}
+
+/* Takes a ready job of that priority. */
+static bool wpool__worker_take_ready(wpool *pool, wpool_priority rank, wpool__call *call) {
+    wpool_job *job = wpool__orders_take_ready(&pool->orders, rank);
+    if (job) *call = (wpool__call){wpool__worker_run_record, job};
+    return job != NULL;
+}
+
+/* Takes what has a priority, or lies on the stack; the turn says which first. */
+static bool wpool__worker_take_ordered(wpool *pool, uint32_t turn, wpool__call *call) {
+    wpool__orders *orders = &pool->orders;
+    bool has_ranks = wpool__orders_has(orders, WPOOL__HAS_RANKS);
+    bool has_pile = wpool__orders_has(orders, WPOOL__HAS_PILE);
+    bool is_readys_turn = (turn / 16 + turn) % 2 == 0;
+    for (unsigned i = 0; i < WPOOL__RANKS; i++) {
+        wpool_priority rank = wpool__orders_rank(turn, i);
+        if (is_readys_turn && wpool__worker_take_ready(pool, rank, call)) return true;
+        if (has_ranks && wpool__queue_take(&orders->ranks[rank], call, 1)) return true;
+        if (has_pile && rank == WPOOL_NORMAL && wpool__orders_take_pile(orders, call)) return true;
+        if (!is_readys_turn && wpool__worker_take_ready(pool, rank, call)) return true;
+    }
+    return false;
+}
+
+/* Takes the next call from wherever there is one. */
+static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__call *call) {
+    wpool *pool = worker->pool;
+    if (has_leftovers && wpool__worker_take_leftover(pool, call)) return true;
+    bool is_plain = wpool__orders_are_unused(&pool->orders);
+    bool is_plains_turn = is_plain || ++worker->turn % 4 == 0;
+    if (is_plains_turn && wpool__worker_take_plain(worker, call)) return true;
+    if (!is_plain && wpool__worker_take_ordered(pool, worker->turn, call)) return true;
+    if (!is_plains_turn && wpool__worker_take_plain(worker, call)) return true;
     return wpool__worker_steal(worker, call);
+}
+
+/* Does the rate allow to start a job? If not, and there are some, none starts before it does. */
+static bool wpool__worker_is_allowed(wpool *pool) {
+    int64_t when = wpool__bucket_take(&pool->bucket);
+    if (when == 0) return true;
+    if (!wpool__worker_sees_work(pool)) return false;
+    wpool__or_seq_cst(&pool->control, WPOOL__THROTTLED); /* [C1] before the timer that ends it */
+    wpool__keeper_set(pool, &pool->throttle, when);
+    return false;
+}
+
+static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
+    (void)timer;
+    wpool__keeper_unlock(pool);
+    wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED); /* [C1] [I1] as resuming */
+    wpool__worker_announce(pool);
+    wpool__worker_free_room(pool, 1);
 }
 
 /* The next call to run. False: none to be had, or paused. A pause may come between the look and the
@@ -4156,11 +5370,18 @@ static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__
 static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     uint32_t control = wpool__worker_control(worker->pool);
     if (wpool__control_is_paused(control)) return false;
-    if (!wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call)) return false;
+    wpool__bucket *bucket = &worker->pool->bucket;
+    bool has_rate = wpool__pool_has_rate(worker->pool);
+    if (has_rate && !wpool__worker_is_allowed(worker->pool)) return false;
+    bool is_taken = wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call);
+    if (has_rate && (!is_taken || wpool__worker_is_forked(*call)))
+        wpool__bucket_charge(bucket, -1); /* it has started none */
+    if (!is_taken) return false;
     control = wpool__worker_control(worker->pool);
     if (!wpool__control_is_paused(control) || wpool__worker_is_forked(*call)) return true;
     if (!wpool__deque_reserve(&worker->deque, 1)) return true;
     wpool__deque_push(&worker->deque, call, 1);
+    if (has_rate) wpool__bucket_charge(bucket, -1);
     call->fn = NULL; /* it is in the caller's hands no more */
     return false;
 }
@@ -4219,6 +5440,8 @@ static void wpool__worker_rest(wpool_worker *worker) {
         wpool__idle_wake(&pool->idle);
     }
     int64_t asleep_since = WPOOL_CLOCK();
+    if (!wpool__worker_idle_since(worker)) /* relaxed: who sees it late looks again */
+        wpool__store_relaxed(&worker->idle_since, asleep_since);
     worker->is_searching = wpool__idle_sleep(&pool->idle, worker->index);
     worker->is_busy_time = WPOOL_CLOCK() - asleep_since < WPOOL_SHORT_SLEEP;
 }
@@ -4229,6 +5452,8 @@ static bool wpool__worker_step(wpool_worker *worker, wpool__frame *frame) {
     bool is_to_exit = (wpool__worker_control(worker->pool) & WPOOL__EXIT) != 0;
     if (wpool__worker_is_leaving(worker)) return false;
     if (wpool__worker_next(worker, &frame->call)) {
+        /* relaxed: published by the account, before the job ceases to wait */
+        if (wpool__worker_idle_since(worker)) wpool__store_relaxed(&worker->idle_since, 0);
         if (worker->is_searching) wpool__worker_end_search(worker);
         wpool__frame_run(frame);
         return true;
@@ -4244,7 +5469,7 @@ static void wpool__worker_begin(wpool_worker *worker) {
     worker->state = hooks->worker_start ? hooks->worker_start(hooks->user, worker->index) : NULL;
 }
 
-static void wpool__worker_end(wpool_worker *worker) {
+static void wpool__worker_leave(wpool_worker *worker) {
     const wpool_hooks *hooks = &worker->pool->config.hooks;
     if (hooks->worker_exit) hooks->worker_exit(hooks->user, worker->index, worker->state);
 }
@@ -4288,13 +5513,14 @@ static void wpool__worker_depart(wpool_worker *worker) {
     }
     wpool__lock_release(&pool->lot, &crew->lock);
     wpool__event_notify_all(&pool->lot, &pool->results.event); /* takers may be all that is left */
+    wpool__scaler_wake(pool);
     if (has_before) wpool__thread_join(before);
 }
 
 static void wpool__worker_go(wpool_worker *worker) {
     bool is_leaving = wpool__worker_is_leaving(worker);
     if (is_leaving) wpool__worker_retire(worker);
-    wpool__worker_end(worker);
+    wpool__worker_leave(worker);
     wpool__contexts = NULL;
     if (is_leaving) wpool__worker_depart(worker);
 }
@@ -4330,7 +5556,7 @@ static void wpool__worker_lose(void *arg) {
         worker->has_lost = false;
     }
     wpool__frame_abandon(frame);
-    wpool__worker_end(worker);
+    wpool__worker_leave(worker);
     wpool__contexts = NULL;
     if (!is_replaced) wpool__worker_main(worker);
 }
@@ -4346,6 +5572,8 @@ static void *wpool__worker_main(void *arg) {
     worker->has_lost = worker->has_left_nested = false;
     wpool__contexts = &context;
     wpool__store_relaxed(&worker->address, &wpool__contexts); /* relaxed: only its value */
+    wpool__store_relaxed(&worker->idle_since, 0);             /* relaxed: a guess for others */
+    worker->job = NULL;
     wpool__account_name(worker->account, 0);
     char number[8];
     snprintf(number, sizeof number, "%u", worker->index % (WPOOL_MAX_WORKERS + 1));
@@ -4440,9 +5668,31 @@ static bool wpool__worker_dig_deque(wpool_worker *worker, wpool__deque *from, co
 }
 
 /* Takes calls off the queue and pushes them onto the worker's own deque, until one is the job's. */
-static bool wpool__worker_dig_queue(wpool_worker *worker, const wpool_job *job, wpool__call *call) {
-    wpool__queue *queue = &worker->pool->queue;
+static bool wpool__worker_dig_queue(wpool_worker *worker, wpool__queue *queue, const wpool_job *job,
+                                    wpool__call *call) {
     for (uint64_t n = wpool__queue_length(queue); n > 0 && wpool__queue_take(queue, call, 1); n--) {
+        if (wpool__worker_is_call_of(*call, job)) return true;
+        wpool__worker_put_aside(worker, *call);
+    }
+    return false;
+}
+
+/* The same with all that is queued otherwise, the lowest first. */
+static bool wpool__worker_dig_orders(wpool_worker *worker, const wpool_job *job,
+                                     wpool__call *call) {
+    wpool__orders *orders = &worker->pool->orders;
+    bool has_ranks = wpool__orders_has(orders, WPOOL__HAS_RANKS);
+    bool has_pile = wpool__orders_has(orders, WPOOL__HAS_PILE);
+    for (unsigned i = WPOOL__RANKS; i-- > 0;) {
+        wpool_priority rank = wpool__orders_rank(0, i);
+        if (has_ranks && wpool__worker_dig_queue(worker, &orders->ranks[rank], job, call))
+            return true;
+        while (job && wpool__worker_take_ready(worker->pool, rank, call)) {
+            if (wpool__worker_is_call_of(*call, job)) return true;
+            wpool__worker_put_aside(worker, *call);
+        }
+    }
+    while (has_pile && wpool__orders_take_pile(orders, call)) {
         if (wpool__worker_is_call_of(*call, job)) return true;
         wpool__worker_put_aside(worker, *call);
     }
@@ -4462,48 +5712,20 @@ static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool i
     }
     wpool__deque_open_all(&worker->deque);
     if (!is_met) is_met = wpool__worker_dig_deque(worker, &worker->deque, job, call);
-    if (!is_met && !is_forked) is_met = wpool__worker_dig_queue(worker, job, call);
+    if (!is_met && !is_forked) is_met = wpool__worker_dig_queue(worker, &pool->queue, job, call);
+    if (!is_met && !is_forked) is_met = wpool__worker_dig_orders(worker, job, call);
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = 0; i < count && !is_met; i++) {
         wpool_worker *other = wpool__crew_at(pool, i);
         if (other != worker) is_met = wpool__worker_dig_deque(worker, &other->deque, job, call);
     }
     wpool__idle_wake(&pool->idle); /* for what was put aside */
+    if (is_met && !is_forked) wpool__bucket_charge(&pool->bucket, 1);
     return is_met;
 }
 
-static wpool_status wpool__worker_wait(wpool_worker *worker, wpool_job *job, int64_t deadline) {
-    wpool *pool = worker->pool;
-    unsigned round = 0;
-    if (wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
-    for (;;) {
-        wpool__call call;
-        wpool_state state = wpool__job_state_of(job);
-        wpool_status status = wpool__job_wait_status(job, state, &wpool__contexts);
-        if (status != WPOOL_EMPTY) return status;
-        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        wpool_help help = wpool__pool_help(pool);
-        if (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) {
-            wpool__worker_nest(worker, call);
-        } else if (help != WPOOL_HELP_NONE && state == WPOOL_STATE_WAITING) {
-            if (wpool__worker_dig(worker, job, false, &call)) {
-                wpool__worker_nest(worker, call);
-            } else {
-                wpool__spin_on(&round);
-            }
-        } else {
-            wpool__job_sleep(&pool->lot, job, deadline);
-        }
-    }
-}
-
-/* ==== [pool] =====================================================================================
-   Accepting jobs, waiting as somebody who is no worker, and the pool's life:
-
-       created -> [paused <->] open -> closed -> [stopped] -> quiet -> destroyed
-
-   Closed is the gates' top bit, so it excludes every later claim; paused, stopped, hot and exit are
-   bits of control. Each is set once but paused, so calls in any order and number are harmless. */
+/* ==== [scaler] ===================================================================================
+   Who keeps the time, and who comes and goes: by hand, or by the rules. */
 
 /* -- the keeper: does what is due -- */
 
@@ -4561,788 +5783,7 @@ static bool wpool__keeper_start(wpool *pool) {
 #endif
 }
 
-/* Inline: runs one job as the worker, if there is one and nobody else is the worker now. */
-static bool wpool__pool_drive(wpool *pool) {
-    wpool_worker *worker = wpool__crew_at(pool, WPOOL_GUESTS);
-    bool has_run = false;
-    if (!wpool__lock_try(&pool->driver)) return false;
-    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0, NULL},
-                          .frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL}};
-    wpool__contexts = &guest.context;
-    WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
-    has_run = wpool__worker_next(worker, &guest.frame.call);
-    if (has_run) wpool__frame_run(&guest.frame);
-    WPOOL_CLEANUP_POP(1);
-    return has_run;
-}
-
-/* Blocks a thread that is no worker of the pool until holds(ctx), which may act when it answers
-   true. Inline, it runs jobs meanwhile, one at least. False: the deadline has passed (or nobody
-   could ever make it true: a build without threads). */
-static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(void *), void *ctx,
-                              int64_t deadline) {
-    if (pool->is_inline) event = &pool->drive;
-    int64_t until = WPOOL__NEVER;
-    for (bool has_driven = false;;) {
-        if (holds(ctx)) return true;
-        if (has_driven && wpool__is_past(deadline)) return false;
-        has_driven = pool->is_inline && wpool__pool_drive(pool);
-        if (has_driven || (pool->is_inline && wpool__keeper_turn(pool, &until))) continue;
-        if (wpool__is_past(deadline)) return false;
-        uint32_t epoch = wpool__event_announce(event);
-        (void)wpool__lock_is_free(
-            &pool->driver); /* inline: what its last holder did is seen below */
-        if (holds(ctx)) return true;
-        if (pool->is_inline && wpool__keeper_turn(pool, &until)) continue;
-        if (pool->is_inline && wpool__worker_sees_work(pool) && wpool__lock_is_free(&pool->driver))
-            continue;
-#ifdef WPOOL_NO_THREADS
-        return false;
-#endif
-        wpool__event_sleep(&pool->lot, event, epoch, until < deadline ? until : deadline);
-    }
-}
-
-/* Why await came back without success: if not for the time, nobody could have made it true. */
-static wpool_status wpool__pool_gave_up(int64_t deadline) {
-    return deadline == WPOOL__NEVER ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
-}
-
-/* -- accepting -- */
-
-/* What one submit hands in: calls, or one function with many arguments. */
-typedef struct wpool__batch {
-    const wpool__call *calls; /* NULL: fn and args */
-    wpool_fn fn;
-    void *const *args;
-    size_t count;
-} wpool__batch;
-
-static wpool__call wpool__batch_at(const wpool__batch *batch, size_t i) {
-    return batch->calls ? batch->calls[i] : (wpool__call){batch->fn, batch->args[i]};
-}
-
-/* The first ticket that may not be claimed: capacity more than what has left the queue; unbuffered,
-   each worker without a job is a place. What has left is read first, so that the bound errs to the
-   safe side: direct jobs that begin meanwhile are in direct. */
-static uint64_t wpool__pool_until(wpool *pool, size_t capacity) {
-    bool has_places = false;
-    if (capacity == 0 && !pool->is_inline) {
-        (void)wpool__idle_word(&pool->idle); /* [W3] what those ended who notified before a wait */
-        /* [I1] a submitter's look after it announced itself; resuming writes it, then wakes */
-        has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
-    }
-    uint64_t until = wpool__watch_left(&pool->watch, has_places) + capacity;
-    uint64_t direct = wpool__gate_count(&pool->watch.direct);
-    return until > direct ? until - direct : 0;
-}
-
-/* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
-static size_t wpool__pool_claim(wpool *pool, size_t want, uint64_t *first, bool *is_closed) {
-    /* [R2] who computed it saw the slots free, and the capacity as it is since its last change */
-    uint64_t seen = wpool__load_acquire(&pool->room_until), until = seen & WPOOL__GATE_COUNT;
-    size_t n = wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
-    if (n != 0 || *is_closed) return n;
-    size_t capacity = wpool__pool_capacity(pool);
-    until = wpool__pool_until(pool, capacity);
-    /* [R2] unless somebody else did, or the capacity was changed: then it is of no use */
-    if (capacity != 0)
-        wpool__cas_release(&pool->room_until, &seen, (seen & ~WPOOL__GATE_COUNT) | until);
-    return wpool__gate_claim(&pool->queue.tail, until, want, first, is_closed);
-}
-
-/* A submitter's look: may it go on, to claim or to be refused? */
-static bool wpool__pool_has_room(void *ctx) {
-    wpool *pool = (wpool *)ctx;
-    size_t capacity = wpool__pool_capacity(pool);
-    if (pool->is_inline && capacity == 0) return true; /* since lately: it runs the job itself */
-    return wpool__gate_is_closed(&pool->queue.tail) ||
-           wpool__gate_count(&pool->queue.tail) < wpool__pool_until(pool, capacity);
-}
-
-/* A job has been accepted, and is about to be there for others. True: it was told to end before. */
-static bool wpool__pool_admit(wpool *pool, wpool_job *job) {
-    return job->group ? wpool__group_admit(job->group, job) : wpool__job_admit(&pool->lot, job);
-}
-
-/* Puts an accepted call into the queue. */
-static void wpool__pool_put(wpool *pool, uint64_t claimed, wpool__call call) {
-    wpool__record *record = NULL;
-    wpool_job *job = (wpool_job *)call.arg;
-    if (call.fn == wpool__worker_run_record && wpool__pool_admit(pool, job))
-        record = wpool__table_pin(&pool->table, job->id);
-    wpool__queue_put(&pool->queue, claimed, call);
-    if (record) wpool__worker_cancel(pool, record, WPOOL_HOT);
-}
-
-/* Accepts a call past the queue, to be run by the caller or put onto its deque. */
-static wpool_status wpool__pool_accept_direct(wpool *pool, wpool__call call) {
-    uint64_t first;
-    bool is_closed;
-    if (!wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed))
-        return WPOOL_CLOSED;
-    if (call.fn == wpool__worker_run_record) wpool__pool_admit(pool, (wpool_job *)call.arg);
-    return WPOOL_OK;
-}
-
-static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpool__call call) {
-    wpool__account *account = worker ? worker->account : wpool__watch_account(&pool->watch, 0);
-    if (wpool__account_is_deep(account)) return WPOOL_FULL;
-    wpool_status status = wpool__pool_accept_direct(pool, call);
-    if (status != WPOOL_OK) return status;
-    if (worker) {
-        wpool__worker_nest(worker, call);
-    } else {
-        wpool__guest_run(pool, call);
-    }
-    return WPOOL_OK;
-}
-
-/* A worker is never blocked by its own full pool. */
-static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpool__call call) {
-    if (!wpool__deque_reserve(&worker->deque, 1)) return WPOOL_NO_MEMORY;
-    wpool_status status = wpool__pool_accept_direct(pool, call);
-    if (status != WPOOL_OK) return status;
-    wpool__deque_push(&worker->deque, &call, 1);
-    wpool__idle_wake(&pool->idle);
-    return WPOOL_OK;
-}
-
-/* Any queued call, the oldest if none is in a deque. */
-static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
-    if (wpool__queue_take(&pool->queue, call, 1)) return true;
-    uint32_t count = wpool__crew_count(pool);
-    for (uint32_t i = 0; i < count; i++) {
-        wpool__deque *deque = &wpool__crew_at(pool, i)->deque;
-        if (wpool__deque_steal(deque, call, wpool__worker_is_queued)) return true;
-    }
-    wpool__visit visit; /* it may lie under forked ones */
-    wpool__visit_begin(&visit, pool);
-    bool is_met = visit.worker && wpool__worker_dig(visit.worker, NULL, false, call);
-    wpool__visit_end(&visit);
-    return is_met;
-}
-
-/* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
-static void wpool__pool_discard(wpool *pool, wpool__call call) {
-    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
-    wpool__contexts = &context;
-    wpool__worker_discard(pool, wpool__watch_account(&pool->watch, 0), call);
-    wpool__contexts = context.outer;
-}
-
-static void wpool__pool_drop_oldest(wpool *pool) {
-    wpool__call call;
-    if (wpool__pool_take_out(pool, &call)) {
-        wpool__pool_discard(pool, call);
-        wpool__worker_settle(pool); /* it may have been the last, if the pool is closed meanwhile */
-    } else {
-        WPOOL_YIELD(); /* all in somebody's hands */
-    }
-}
-
-/* The queue is full: does what when_full says for one call. WPOOL_OK: it has been accepted;
-   WPOOL_EMPTY: there is room now, or was, try again; else it is not accepted. */
-static wpool_status wpool__pool_when_full(wpool *pool, wpool__call call, wpool_when_full when_full,
-                                          int64_t deadline) {
-    bool is_inside;
-    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    switch (when_full) {
-    case WPOOL_REFUSE:
-        return WPOOL_FULL;
-    case WPOOL_RUN:
-        return wpool__pool_run_here(pool, worker, call);
-    case WPOOL_DROP_OLDEST:
-        if (wpool__pool_is_unbuffered(pool)) return WPOOL_FULL;
-        wpool__pool_drop_oldest(pool);
-        return WPOOL_EMPTY;
-    case WPOOL_BLOCK:
-        break;
-    }
-    if (worker) return wpool__pool_overflow(pool, worker, call);
-    if (pool->is_inline && wpool__pool_is_unbuffered(pool))
-        return wpool__pool_run_here(pool, NULL, call);
-    for (unsigned i = WPOOL_YIELDS; i > 0 && !pool->is_inline; i--) {
-        WPOOL_YIELD(); /* so that many places are free at once, if they become free quickly */
-        if (wpool__pool_has_room(pool)) return WPOOL_EMPTY;
-    }
-    if (wpool__pool_await(pool, &pool->watch.room, wpool__pool_has_room, pool, deadline))
-        return WPOOL_EMPTY;
-    return wpool__pool_gave_up(deadline);
-}
-
-/* Work was made: somebody shall do it. */
-static void wpool__pool_announce(wpool *pool) {
-    if (pool->is_inline) {
-        wpool__worker_tell_drivers(pool);
-    } else {
-        wpool__idle_wake(&pool->idle);
-    }
-}
-
-typedef struct wpool__ticket {
-    wpool *pool;
-    uint64_t number; /* as it was claimed */
-} wpool__ticket;
-
-static bool wpool__pool_is_taken(void *ctx) {
-    const wpool__ticket *ticket = (const wpool__ticket *)ctx;
-    /* since lately: who frees a place would wake it in vain */
-    if (!wpool__pool_is_unbuffered(ticket->pool)) return true;
-    (void)wpool__watch_left(&ticket->pool->watch,
-                            0); /* [R1] the taker wrote it after head, then looked */
-    uint64_t number = ticket->number & WPOOL__GATE_COUNT;
-    return wpool__load_acquire(&ticket->pool->queue.head) > number; /* [Q2] */
-}
-
-/* Unbuffered: blocks until the call with this ticket has been taken; not a worker, nor inline. */
-static void wpool__pool_hand_over(wpool *pool, uint64_t number, int64_t deadline) {
-    wpool__ticket ticket = {pool, number};
-    bool is_inside;
-    if (wpool__worker_here(pool, &is_inside) || pool->is_inline) return;
-    wpool__pool_await(pool, &pool->watch.room, wpool__pool_is_taken, &ticket, deadline);
-}
-
-/* Accepts the calls in order; how many, and in *why what stopped it. */
-static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_when_full when_full,
-                                 int64_t deadline, wpool_status *why) {
-    size_t done = 0;
-    *why = WPOOL_OK;
-    while (done < batch->count) {
-        uint64_t first;
-        bool is_closed;
-        size_t n = wpool__pool_claim(pool, batch->count - done, &first, &is_closed);
-        if (n != 0) {
-            for (size_t i = 0; i < n; i++)
-                wpool__pool_put(pool, first + i, wpool__batch_at(batch, done + i));
-            wpool__pool_announce(pool);
-            done += n;
-            if (wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
-                wpool__pool_hand_over(pool, first + n - 1, deadline);
-            continue;
-        }
-        *why = is_closed
-                   ? WPOOL_CLOSED
-                   : wpool__pool_when_full(pool, wpool__batch_at(batch, done), when_full, deadline);
-        if (*why == WPOOL_OK) {
-            done++;
-        } else if (*why != WPOOL_EMPTY) {
-            return done;
-        }
-        *why = WPOOL_OK;
-    }
-    return done;
-}
-
-static wpool_status wpool__pool_accept_one(wpool *pool, wpool__call call, wpool_when_full when_full,
-                                           int64_t timeout) {
-    wpool__batch batch = {&call, NULL, NULL, 1};
-    wpool_status why;
-    int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
-    wpool__pool_accept(pool, &batch, when_full, deadline, &why);
-    return why;
-}
-
-/* Fills in a job to be submitted, but for its state. */
-static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options *options) {
-    const wpool_options none = {0};
-    if (!options) options = &none;
-    if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
-    job->name = options->name;
-    job->on_done = options->on_done;
-    job->group = options->group;
-    job->is_listed = false;
-    wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
-    job->accepted_ns = WPOOL_CLOCK();
-    job->deadline = 0;
-    if (options->deadline > 0 && options->deadline < WPOOL__NEVER - job->accepted_ns)
-        job->deadline = job->accepted_ns + options->deadline;
-    bool has_own_word = job->id || job->group || job->deadline;
-    job->told = has_own_word ? &job->state : &pool->control;
-    job->timer.due = NULL;
-    job->timer.link = NULL;
-}
-
-/* Sets the job's timer, or takes it out. Under the lock of the group, if it has one. False: nobody
-   would keep the time. */
-static bool wpool__pool_arm(wpool_job *job) {
-    wpool *pool = job->pool;
-    int64_t deadline = wpool__job_deadline(job);
-    if (deadline == WPOOL__NEVER && !job->timer.due) return true;
-    if (!wpool__keeper_start(pool)) return false;
-    if (!job->timer.due) job->timer.due = wpool__keeper_expire; /* else the keeper may read it */
-    wpool__keeper_set(pool, &job->timer, deadline);
-    return true;
-}
-
-/* A prepared job enters its group, and its time begins. Not WPOOL_OK: it has not entered. */
-static wpool_status wpool__pool_enter(wpool_job *job) {
-    wpool_group *group = job->group;
-    if (!group && !job->deadline) return WPOOL_OK;
-    if (!group) return wpool__pool_arm(job) ? WPOOL_OK : WPOOL_NO_THREAD;
-    wpool_status status = WPOOL_OK;
-    wpool__lock *lock = wpool__group_lock(group);
-    if (wpool__group_is_told(group)) {
-        status = WPOOL_CANCELLED;
-    } else if (!wpool__pool_arm(job)) {
-        status = WPOOL_NO_THREAD;
-    } else {
-        wpool_job *next = job->group_next = group->members;
-        job->group_link = &group->members;
-        group->members = job;
-        if (next) next->group_link = &job->group_next;
-        wpool__group_tie(group);
-    }
-    wpool__group_unlock(lock);
-    return status;
-}
-
-/* It was not accepted: as if it had never entered. */
-static void wpool__pool_withdraw(wpool_job *job) {
-    wpool_group *group = job->group;
-    job->error = 0;
-    if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
-    if (job->timer.due) wpool__keeper_set(job->pool, &job->timer, WPOOL__NEVER);
-    if (group) wpool__group_untie(group, 0);
-}
-
-/* A record for a job, owned if somebody is to have its result: who asked for the id, or the
-   results. */
-static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
-                                         const wpool_options *options, bool has_asker) {
-    wpool__record *record = wpool__table_new(&pool->table);
-    if (!record) return NULL;
-    record->job.fn = fn;
-    record->job.arg = arg;
-    wpool__pool_prepare(pool, &record->job, options);
-    record->has_asker = has_asker;
-    record->is_listed = false;
-    /* relaxed: the id is not known yet, and the queue hands the record over to its runner */
-    wpool__store_relaxed(&record->job.state, (uint32_t)WPOOL_STATE_DELAYED);
-    if (!has_asker && !pool->config.results) wpool__record_claim(record);
-    return record;
-}
-
-/* The job was not accepted: its record was never there. */
-static void wpool__pool_unrecord(wpool *pool, wpool__record *record) {
-    wpool__record_claim(record);
-    wpool__job_publish(&pool->lot, &record->job, WPOOL_STATE_UNKNOWN);
-    wpool__worker_tell_drivers(pool);
-    wpool__table_drop(&pool->table, record);
-}
-
-static bool wpool__options_want_record(const wpool_options *options) {
-    return options &&
-           (options->name || options->on_done || options->group || options->deadline > 0);
-}
-
-static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
-                                       const wpool_options *options, wpool_when_full when_full,
-                                       int64_t timeout, wpool_id *id) {
-    wpool__call call = {fn, arg};
-    wpool__record *record = NULL;
-    wpool_status status = WPOOL_OK;
-    if (id || pool->config.results || wpool__options_want_record(options)) {
-        record = wpool__pool_record(pool, fn, arg, options, id != NULL);
-        if (!record) return WPOOL_NO_MEMORY;
-        if (id) *id = record->job.id; /* before it can run: the job may look at it */
-        call = (wpool__call){wpool__worker_run_record, &record->job};
-        status = wpool__pool_enter(&record->job);
-    }
-    if (status == WPOOL_OK) {
-        status = wpool__pool_accept_one(pool, call, when_full, timeout);
-        if (status != WPOOL_OK && record) wpool__pool_withdraw(&record->job);
-    }
-    if (status != WPOOL_OK && record) {
-        if (id) *id = 0;
-        wpool__pool_unrecord(pool, record);
-    }
-    return status;
-}
-
-#define WPOOL__RECORDS 64 /* made at a time for a batch */
-
-/* A batch of jobs whose results are to be taken: up to WPOOL__RECORDS of them. */
-static size_t wpool__pool_submit_records(wpool *pool, const wpool__batch *jobs, wpool_status *why) {
-    wpool__call calls[WPOOL__RECORDS];
-    size_t made = 0, done = 0;
-    for (; made < jobs->count && made < WPOOL__RECORDS; made++) {
-        wpool__record *record = wpool__pool_record(pool, jobs->fn, jobs->args[made], NULL, false);
-        if (!record) break;
-        calls[made] = (wpool__call){wpool__worker_run_record, &record->job};
-    }
-    wpool__batch batch = {calls, NULL, NULL, made};
-    done = wpool__pool_accept(pool, &batch, wpool__pool_policy(pool), WPOOL__NEVER, why);
-    if (made == 0) *why = WPOOL_NO_MEMORY;
-    for (size_t i = done; i < made; i++)
-        wpool__pool_unrecord(pool, (wpool__record *)calls[i].arg);
-    return done;
-}
-
-/* -- waiting -- */
-
-typedef struct wpool__waiting {
-    const wpool_job *job;
-    wpool_status status;
-} wpool__waiting;
-
-/* One look at a job. False: it has not finished. */
-static bool wpool__pool_wait_now(void *ctx) {
-    wpool__waiting *waiting = (wpool__waiting *)ctx;
-    wpool_state state = wpool__job_state_of(waiting->job);
-    waiting->status = wpool__job_wait_status(waiting->job, state, &wpool__contexts);
-    return waiting->status != WPOOL_EMPTY;
-}
-
-/* Until the job has finished, by whoever calls. */
-static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeout) {
-    bool is_inside;
-    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    int64_t deadline = wpool__deadline(timeout);
-    wpool__waiting waiting = {job, WPOOL_EMPTY};
-    if (worker) return wpool__worker_wait(worker, job, deadline);
-    if (pool->is_inline) {
-        if (wpool__pool_await(pool, &pool->drive, wpool__pool_wait_now, &waiting, deadline))
-            return waiting.status;
-        return wpool__pool_gave_up(deadline);
-    }
-    while (!wpool__pool_wait_now(&waiting)) {
-        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        wpool__job_sleep(&pool->lot, job, deadline);
-    }
-    return waiting.status;
-}
-
-/* -- waiting for a group -- */
-
-/* A look at a group. */
-typedef struct wpool__group_view {
-    wpool_group *group;
-    const void *thread; /* NULL: the caller is no job, or that was looked at before */
-    wpool *pool;        /* of which the caller is a worker, or NULL */
-    bool is_over;       /* no job is unfinished */
-    bool is_own;        /* the caller is one of its jobs, or inside of one */
-    wpool_job *next;    /* one that the caller could run */
-    wpool *drivable;    /* the inline pool of a job that waits for somebody to drive it */
-    wpool *driven;      /* NULL: any will do for that */
-    int first_error;
-} wpool__group_view;
-
-/* Under the lock. */
-static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
-    for (wpool_job *job = group->members; job; job = job->group_next) {
-        wpool_state state = wpool__job_state_of(job);
-        /* relaxed: it is this thread's only if this thread wrote it */
-        if (view->thread && state == WPOOL_STATE_RUNNING &&
-            wpool__load_relaxed(&job->thread) == view->thread)
-            view->is_own = true;
-        if (state != WPOOL_STATE_WAITING) continue;
-        if (job->pool == view->pool) {
-            view->next = job;
-            if (!view->thread) return;
-        } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
-            bool is_free = wpool__lock_is_free(&job->pool->driver);
-            if (is_free || !view->drivable) view->drivable = job->pool;
-            if (is_free && !view->thread) return;
-        }
-    }
-    for (wpool_group *child = group->children; child; child = child->next)
-        if (view->thread || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
-}
-
-/* What is drivable gets a visitor if is_visited. */
-static void wpool__group_view_now(wpool__group_view *view, bool is_visited) {
-    wpool__lock *lock = wpool__group_lock(view->group);
-    view->is_over = view->group->unfinished == 0;
-    view->first_error = view->group->first_error;
-    view->is_own = false;
-    view->next = NULL;
-    view->drivable = NULL;
-    if (!view->is_over) wpool__group_look_at(view->group, view);
-    if (view->drivable && is_visited) wpool__pool_visit(view->drivable);
-    wpool__group_unlock(lock);
-}
-
-/* Is it over, or nothing left to drive there? */
-static bool wpool__group_is_driven(void *ctx) {
-    wpool__group_view *view = (wpool__group_view *)ctx;
-    wpool__group_view_now(view, false);
-    return view->is_over || !view->drivable;
-}
-
-/* Sleeps until the group is over, time is out, or (who helps) there may be something to run. False:
-   out of memory. */
-static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
-    wpool__lot lot = {0};
-    wpool__group_waiter waiter = {.lot = &lot, .is_helper = view->pool != NULL};
-    if (!wpool__lot_init(&lot)) {
-        wpool__lot_free(&lot);
-        return false;
-    }
-    wpool__lock *lock = wpool__group_lock(view->group);
-    wpool__group_waiter *next = waiter.next = view->group->waiters;
-    view->group->waiters = &waiter;
-    waiter.link = &view->group->waiters;
-    if (next) next->link = &waiter.next;
-    wpool__group_unlock(lock);
-    wpool__group_view_now(view, false); /* once more: it is known now who waits */
-    bool is_idle = !view->is_over && !view->next && !view->drivable;
-    /* relaxed: what it says is found out under the lock */
-    while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
-        WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
-    lock = wpool__group_lock(view->group);
-    if (waiter.link) {
-        *waiter.link = waiter.next;
-        if (waiter.next) waiter.next->link = waiter.link;
-    }
-    wpool__group_unlock(lock);
-    wpool__lot_free(&lot);
-    return true;
-}
-
-/* Runs something meanwhile, if the caller is a worker and may. */
-static bool wpool__group_help(wpool_worker *worker, wpool__group_view *view, unsigned *round) {
-    wpool__call call;
-    wpool_help help = worker ? wpool__pool_help(worker->pool) : WPOOL_HELP_NONE;
-    if (help == WPOOL_HELP_NONE) return false;
-    if ((view->next && wpool__worker_dig(worker, view->next, false, &call)) ||
-        (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call))) {
-        wpool__worker_nest(worker, call);
-        return true;
-    }
-    if (view->next) wpool__spin_on(round); /* it is in somebody's hands */
-    return view->next != NULL;
-}
-
-/* Runs something, or sleeps. WPOOL_EMPTY: go on; else that is the answer. */
-static wpool_status wpool__group_pass(wpool_worker *worker, wpool__group_view *view,
-                                      int64_t deadline, unsigned *round) {
-    if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
-    if (deadline == 0) return WPOOL_TIMEOUT;
-    if (!wpool__group_help(worker, view, round)) {
-        if (view->driven) {
-            if (!wpool__pool_await(view->driven, &view->driven->drive, wpool__group_is_driven, view,
-                                   deadline))
-                return wpool__pool_gave_up(deadline);
-            return WPOOL_EMPTY;
-        }
-#ifdef WPOOL_NO_THREADS
-        return WPOOL_DEADLOCK;
-#endif
-        if (!wpool__is_past(deadline) && !wpool__group_sleep(view, deadline))
-            return WPOOL_NO_MEMORY;
-    }
-    return wpool__is_past(deadline) ? WPOOL_TIMEOUT : WPOOL_EMPTY;
-}
-
-static void wpool__group_part(void *arg) {
-    wpool__group_view *view = (wpool__group_view *)arg;
-    if (view->driven) wpool__pool_part(view->driven);
-    view->driven = NULL;
-}
-
-/* The same, after a look, with a pool that is visited or none. */
-static wpool_status wpool__group_visit(wpool_worker *worker, wpool__group_view *view,
-                                       int64_t deadline, unsigned *round) {
-    wpool_status status;
-    WPOOL_CLEANUP_PUSH(wpool__group_part, view);
-    if (view->is_over || view->is_own) {
-        status = view->is_over ? WPOOL_OK : WPOOL_DEADLOCK;
-    } else {
-        status = wpool__group_pass(worker, view, deadline, round);
-    }
-    WPOOL_CLEANUP_POP(1);
-    return status;
-}
-
-static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
-    wpool__context *context = wpool__contexts;
-    wpool_worker *worker = context ? context->worker : NULL;
-    unsigned round = 0;
-    view->thread = context ? &wpool__contexts : NULL;
-    if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
-    for (;;) {
-        wpool__group_view_now(view, true);
-        view->driven = view->drivable;
-        view->thread = NULL; /* what is below on this stack stays there */
-        wpool_status status = wpool__group_visit(worker, view, deadline, &round);
-        if (status != WPOOL_EMPTY) return status;
-    }
-}
-
-static bool wpool__pool_is_quiet(void *ctx) {
-    wpool *pool = (wpool *)ctx;
-    return wpool__worker_unfinished(pool) == 0;
-}
-
-typedef struct wpool__taking {
-    wpool *pool;
-    wpool_result *result;
-    bool is_inside;
-    uint32_t present; /* workers, when it went to sleep */
-    wpool_status status;
-} wpool__taking;
-
-/* Can nothing finish any more, as far as the reader is concerned? */
-static bool wpool__pool_is_done(const wpool__taking *taking) {
-    wpool *pool = taking->pool;
-    if (!wpool__gate_is_closed(&pool->queue.tail)) return false;
-    return taking->is_inside ? wpool__worker_only_takers_left(pool)
-                             : wpool__worker_unfinished(pool) == 0;
-}
-
-/* One look for a result. False: nothing yet. */
-static bool wpool__pool_take_look(wpool__taking *taking) {
-    wpool *pool = taking->pool;
-    if (wpool__results_is_closed(&pool->results)) {
-        taking->status = WPOOL_CLOSED;
-        return true;
-    }
-    bool is_done = wpool__pool_is_done(taking);
-    wpool__record *record = wpool__results_take(&pool->results); /* after: what finished is in it */
-    if (!record && !is_done) return false;
-    /* closing lets results go: that must not look like having had them all */
-    bool is_closed = !record && wpool__results_is_closed(&pool->results);
-    taking->status = record ? WPOOL_OK : is_closed ? WPOOL_CLOSED : WPOOL_DONE;
-    if (record) {
-        if (taking->result)
-            wpool__job_describe(&record->job, wpool__job_state_of(&record->job), taking->result);
-        wpool__table_drop(&pool->table, record);
-    }
-    return true;
-}
-
-/* The same, and if there is nothing, the descriptor says so. */
-static bool wpool__pool_take_now(void *ctx) {
-    wpool__taking *taking = (wpool__taking *)ctx;
-    wpool__bell *bell = &taking->pool->bell;
-    if (wpool__pool_take_look(taking)) return true;
-    if (!wpool__bell_lower(bell) || !wpool__pool_take_look(taking)) return false;
-    wpool__bell_ring(bell); /* there may be more, and others who poll */
-    return true;
-}
-
-/* The same for a worker, which is also to look at what it could run when there are others now. */
-static bool wpool__pool_take_or_run(void *ctx) {
-    wpool__taking *taking = (wpool__taking *)ctx;
-    if (wpool__pool_take_now(taking)) return true;
-    taking->status = WPOOL_EMPTY;
-    return wpool__crew_present(taking->pool) != taking->present;
-}
-
-/* Counts one more worker of so many that sleeps there. False: it would be the last one. */
-static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
-    uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
-    uint32_t next;
-    do {
-        next = asleep + 1 >= present ? asleep : asleep + 1;
-        /* relaxed: whoever comes last sees the others, since it changes the same word */
-    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, next));
-    return next != asleep;
-}
-
-/* A job takes a result: it runs others first, and never puts the last worker to sleep. */
-static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
-                                            wpool__taking *taking, int64_t deadline) {
-    wpool__call call;
-    for (;;) {
-        if (wpool__pool_take_now(taking)) return taking->status;
-        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        if (worker && wpool__worker_next(worker, &call)) {
-            wpool__worker_nest(worker, call);
-            continue;
-        }
-        taking->present = wpool__crew_present(pool);
-        bool is_last = worker && !wpool__pool_take_asleep(pool, taking->present);
-        bool is_there = is_last ? wpool__pool_take_now(taking)
-                                : wpool__pool_await(pool, &pool->results.event,
-                                                    wpool__pool_take_or_run, taking, deadline);
-        /* relaxed: only the count */
-        if (worker && !is_last) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX);
-        if (!is_there) return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
-        if (taking->status != WPOOL_EMPTY) return taking->status;
-    }
-}
-
-/* Counts the job, and those below it on the stack that cannot go on before it returns, as jobs that
-   take; once, if some of these take themselves. */
-typedef struct wpool__taker {
-    wpool *pool;
-    wpool__context *context; /* the innermost one of the pool */
-    uint32_t before, count;
-} wpool__taker;
-
-static WPOOL__NOINLINE wpool__taker wpool__taker_enter(wpool *pool) {
-    wpool__taker taker = {pool, NULL, 0, 0};
-    uint32_t counted = 0;
-    for (wpool__context *context = wpool__contexts; context; context = context->outer) {
-        if (context->pool != pool) continue;
-        if (!taker.context) taker.context = context;
-        if (!counted) counted = context->taking;
-        taker.count += context->worker ? wpool__account_running(context->worker->account) : 1;
-    }
-    taker.before = taker.context->taking;
-    taker.context->taking = taker.count;
-    taker.count -= counted; /* of the count, what this taker adds */
-    /* [W3] before this taker's look, and the others': they may be the only ones left now */
-    wpool__add_seq_cst(&pool->watch.takers, taker.count);
-    return taker;
-}
-
-static void wpool__taker_leave(void *arg) {
-    wpool__taker *taker = (wpool__taker *)arg;
-    wpool__add_seq_cst(&taker->pool->watch.takers, 0 - taker->count); /* [W3] */
-    taker->context->taking = taker->before;
-}
-
-static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
-                                             wpool__taking *taking, int64_t deadline) {
-    wpool_status status;
-    wpool__taker taker = wpool__taker_enter(pool);
-    WPOOL_CLEANUP_PUSH(wpool__taker_leave, &taker);
-    wpool__worker_settle(pool);
-    status = wpool__pool_take_inside(pool, worker, taking, deadline);
-    WPOOL_CLEANUP_POP(1);
-    return status;
-}
-
-static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
-    bool is_inside;
-    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    wpool__taking taking = {pool, result, is_inside, 0, WPOOL_OK};
-    int64_t deadline = wpool__deadline(timeout);
-    wpool_status status = WPOOL_TIMEOUT;
-    if (is_inside) {
-        if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
-        status = wpool__pool_take_counted(pool, worker, &taking, deadline);
-    } else if (timeout == WPOOL_NOW && !pool->is_inline) {
-        if (wpool__pool_take_now(&taking)) return taking.status;
-    } else {
-        if (wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline))
-            return taking.status;
-        status = wpool__pool_gave_up(deadline);
-    }
-    return status == WPOOL_TIMEOUT && timeout == WPOOL_NOW ? WPOOL_EMPTY : status;
-}
-
-/* The descriptor of the bell, made when it is asked for first; up, so that the first look is taken.
-   -1: the system has none. */
-static int wpool__pool_descriptor(wpool *pool) {
-    wpool__bell *bell = &pool->bell;
-    wpool__lock_take(&pool->lot, &pool->results.lock);
-    /* relaxed: made under the lock */
-    bool is_there = wpool__load_relaxed(&bell->state) != WPOOL__BELL_NONE;
-    if (!is_there && WPOOL_TOKEN_OPEN(bell->ends)) {
-        WPOOL_TOKEN_PUT(bell->ends);
-        /* [B1] hands the descriptor over; what was finished before, the first look finds */
-        wpool__store_seq_cst(&bell->state, WPOOL__BELL_UP);
-        is_there = true;
-    }
-    wpool__lock_release(&pool->lot, &pool->results.lock);
-    return is_there ? bell->ends[0] : -1;
-}
-
-/* -- who comes and goes -- */
+/* -- by hand -- */
 
 static uint32_t wpool__crew_order(wpool_worker *worker, uint32_t bits) {
     /* [I1] before the caller wakes those who sleep; [C1] [C2] to what it runs or is about to run */
@@ -5415,7 +5856,10 @@ static bool wpool__crew_start(wpool_worker *worker) {
 
 /* Lets one worker go. Under the lock. */
 static void wpool__crew_dismiss(wpool_worker *worker) {
+    WPOOL_ATOMIC(uint32_t) *lent = &worker->pool->scaler.lent;
     wpool__crew_count_in(worker, WPOOL__LEAVES);
+    /* relaxed, both: changed under the lock only */
+    if (wpool__load_relaxed(lent) != 0) wpool__add_relaxed(lent, UINT32_MAX);
     wpool__crew_order(worker, WPOOL__LEAVE);
     wpool__or_seq_cst(&worker->pool->control, WPOOL__LEFTOVERS); /* [K2] what it holds now */
 }
@@ -5524,6 +5968,7 @@ static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, 
     int64_t target = (int64_t)(workers ? workers : wpool__crew_serving(pool)) + delta;
     if (target >= 1 && target <= WPOOL_MAX_WORKERS)
         status = wpool__crew_resize(pool, (uint32_t)target, mode);
+    wpool__scaler_wake(pool);
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     return status;
 }
@@ -5532,8 +5977,1319 @@ static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_m
                                             wpool_id *was_running) {
     wpool__lock_take(&pool->lot, &pool->crew.lock);
     wpool_status status = wpool__crew_stop(pool, index, mode, was_running);
+    wpool__scaler_wake(pool);
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     return status;
+}
+
+/* -- the scaler: by the rules of config.scaling. It is a timer: what is due looks at the pool, and
+   acts until there is nothing more to be done; then it is set for when time alone may change that.
+   Before its last look it publishes how many jobs must have been accepted for a submit to wake it
+   [X1]. With explicit bounds, nobody else adds or dismisses workers but by hand -- */
+
+typedef struct wpool__rules {
+    unsigned min, max;
+    wpool_scaling scaling; /* with defaults filled in */
+} wpool__rules;
+
+/* One snapshot. */
+typedef struct wpool__view {
+    int64_t now;
+    unsigned workers;                       /* that serve */
+    unsigned leaving;                       /* and that are about to leave */
+    unsigned blocked, lent;                 /* workers; those added in place of such ones */
+    unsigned idle, long_idle;               /* asleep; of these for scaling.idle or longer */
+    int64_t idle_since;                     /* of the one that sleeps longest; WPOOL__NEVER: none */
+    uint64_t waiting;                       /* jobs queued */
+    int64_t oldest_since;                   /* or longer waits the oldest; WPOOL__NEVER: none */
+    int64_t grown_at, shrunk_at, failed_at; /* the last time; INT64_MIN: never */
+    bool is_pressed;                        /* memory or processors are short */
+} wpool__view;
+
+typedef struct wpool__decision {
+    int delta;
+    wpool_scale_reason reason;
+    int64_t look_again; /* WPOOL__NEVER: only when woken */
+    uint64_t poke_at;   /* jobs waiting for a submit to wake the scaler; UINT64_MAX: never */
+} wpool__decision;
+
+static int64_t wpool__scaler_after(int64_t time, int64_t span) {
+    if (time == INT64_MIN) return INT64_MIN;
+    return span >= WPOOL__NEVER - time ? WPOOL__NEVER : time + span;
+}
+
+static int64_t wpool__scaler_sooner(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t wpool__scaler_later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* How many waiting jobs are too many; UINT64_MAX: none. */
+static uint64_t wpool__scaler_load(const wpool__rules *rules, const wpool__view *view) {
+    if (rules->scaling.jobs_per_worker == UINT32_MAX) return UINT64_MAX;
+    return (uint64_t)rules->scaling.jobs_per_worker * view->workers;
+}
+
+static bool wpool__scaler_is_loaded(const wpool__rules *rules, const wpool__view *view) {
+    uint64_t load = wpool__scaler_load(rules, view);
+    return load != UINT64_MAX && view->waiting >= load;
+}
+
+/* How many are to be added, were there no limits; and why. */
+static uint64_t wpool__scaler_want(const wpool__rules *rules, const wpool__view *view,
+                                   wpool_scale_reason *reason) {
+    const wpool_scaling *scaling = &rules->scaling;
+    uint64_t lacking = view->blocked > view->lent ? view->blocked - view->lent : 0;
+    uint64_t idle = view->idle;
+    bool is_old = scaling->wait > 0 && view->oldest_since != WPOOL__NEVER &&
+                  view->now >= wpool__scaler_after(view->oldest_since, scaling->wait);
+    *reason = WPOOL_SCALE_NONE;
+    if (view->workers < rules->min) {
+        *reason = WPOOL_SCALE_MINIMUM;
+        return rules->min - view->workers;
+    }
+    if (view->is_pressed) return 0;
+    if (lacking && view->waiting > idle) {
+        *reason = WPOOL_SCALE_BLOCKED;
+        return lacking < view->waiting - idle ? lacking : view->waiting - idle;
+    }
+    if (wpool__scaler_is_loaded(rules, view)) *reason = WPOOL_SCALE_LOAD;
+    if (*reason == WPOOL_SCALE_NONE && is_old) *reason = WPOOL_SCALE_WAIT;
+    if (*reason == WPOOL_SCALE_NONE) return 0;
+    return scaling->step ? scaling->step : view->workers;
+}
+
+/* From when on workers may be added for that reason. */
+static int64_t wpool__scaler_grows_from(const wpool__rules *rules, const wpool__view *view,
+                                        wpool_scale_reason reason) {
+    int64_t from = wpool__scaler_after(view->failed_at, rules->scaling.cooldown);
+    bool is_for_load = reason == WPOOL_SCALE_LOAD || reason == WPOOL_SCALE_WAIT;
+    int64_t since_shrunk = wpool__scaler_after(view->shrunk_at, rules->scaling.cooldown);
+    return is_for_load ? wpool__scaler_later(from, since_shrunk) : from;
+}
+
+/* Lets workers go, or says when it might. */
+static void wpool__scaler_decide_shrink(const wpool__rules *rules, const wpool__view *view,
+                                        wpool__decision *decision) {
+    const wpool_scaling *scaling = &rules->scaling;
+    const unsigned surplus = view->workers - rules->min; /* not less: that was seen to */
+    int64_t from = wpool__scaler_after(view->grown_at, scaling->cooldown);
+    if (view->is_pressed) {
+        from = wpool__scaler_after(view->shrunk_at, scaling->cooldown);
+        if (view->now >= from) {
+            *decision = (wpool__decision){-1, WPOOL_SCALE_PRESSURE, view->now, UINT64_MAX};
+        } else {
+            decision->look_again = wpool__scaler_sooner(decision->look_again, from);
+        }
+        return;
+    }
+    if (scaling->idle < 0) return;
+    bool is_loaded = wpool__scaler_is_loaded(rules, view);
+    if (!is_loaded && view->long_idle && view->now >= from) {
+        unsigned n = view->long_idle < surplus ? view->long_idle : surplus;
+        *decision = (wpool__decision){-(int)n, WPOOL_SCALE_IDLE, view->now, UINT64_MAX};
+        return;
+    }
+    /* while none is idle it looks now and then: who goes to sleep does not tell */
+    bool is_idle = !is_loaded && view->idle_since != WPOOL__NEVER;
+    int64_t since = is_idle ? view->idle_since : view->now;
+    from = wpool__scaler_later(from, wpool__scaler_after(since, scaling->idle));
+    decision->look_again = wpool__scaler_sooner(decision->look_again, from);
+}
+
+/* How many jobs must wait for the next decision, if none is to be made now. */
+static uint64_t wpool__scaler_poke_at(const wpool__rules *rules, const wpool__view *view) {
+    uint64_t most = wpool__scaler_load(rules, view);
+    if (rules->scaling.wait > 0 && view->waiting == 0) most = 1;
+    if (view->blocked > view->lent && view->idle + UINT64_C(1) < most) most = view->idle + 1;
+    return most;
+}
+
+/* What to do, and when to look again. Pure. */
+static wpool__decision wpool__scaler_decide(const wpool__rules *rules, const wpool__view *view) {
+    const wpool_scaling *scaling = &rules->scaling;
+    wpool__decision decision = {0, WPOOL_SCALE_NONE, WPOOL__NEVER, UINT64_MAX};
+    unsigned threads = view->workers + view->leaving;
+    uint64_t room = threads < rules->max ? rules->max - threads : 0;
+    uint64_t want = wpool__scaler_want(rules, view, &decision.reason);
+    int64_t from = wpool__scaler_grows_from(rules, view, decision.reason);
+    if (want && room && view->now >= from) {
+        decision.delta = (int)(want < room ? want : room);
+        decision.look_again = view->now;
+        return decision;
+    }
+    decision.reason = WPOOL_SCALE_NONE;
+    if (want && room) decision.look_again = from;
+    if (room && !want && !view->is_pressed) decision.poke_at = wpool__scaler_poke_at(rules, view);
+    if (decision.poke_at != UINT64_MAX && scaling->wait > 0 && view->oldest_since != WPOOL__NEVER)
+        decision.look_again = wpool__scaler_after(view->oldest_since, scaling->wait);
+    if (view->workers > rules->min) wpool__scaler_decide_shrink(rules, view, &decision);
+    bool has_rule = scaling->pressure || scaling->max_rss_bytes || scaling->max_memory_percent ||
+                    scaling->max_cpu_percent;
+    if (decision.delta == 0 && has_rule && (view->is_pressed || view->workers > rules->min))
+        decision.look_again = wpool__scaler_sooner(
+            decision.look_again, wpool__scaler_after(view->now, scaling->cooldown));
+    return decision;
+}
+
+/* Is the pool to scale by itself? */
+static bool wpool__scaler_rules(const wpool *pool, wpool__rules *rules) {
+    const wpool_config *config = &pool->config;
+    rules->min = config->min_workers ? config->min_workers : config->workers;
+    rules->max = config->max_workers;
+    rules->scaling = config->scaling;
+    return !pool->is_inline && rules->max > rules->min;
+}
+
+static bool wpool__scaler_is_pressed(const wpool_scaling *scaling) {
+    if (scaling->pressure) return scaling->pressure(scaling->user);
+    return (scaling->max_rss_bytes && wpool__platform_rss() > scaling->max_rss_bytes) ||
+           (scaling->max_memory_percent &&
+            wpool__platform_memory() > scaling->max_memory_percent) ||
+           (scaling->max_cpu_percent && wpool__platform_pressure() > scaling->max_cpu_percent);
+}
+
+/* The worker that has been idle longest; NULL: none is. */
+static wpool_worker *wpool__scaler_longest_idle(wpool *pool) {
+    wpool_worker *longest = NULL;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        int64_t since = wpool__worker_idle_since(worker);
+        if (wpool__account_presence(worker->account) == WPOOL__SERVES && since &&
+            (!longest || since < wpool__worker_idle_since(longest)))
+            longest = worker;
+    }
+    return longest;
+}
+
+/* A snapshot, under the lock. What waits is read before who is idle: a worker ceases to be idle
+   before its job ceases to wait. */
+static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__view *view) {
+    wpool__scaler *scaler = &pool->scaler;
+    view->now = WPOOL_CLOCK();
+    bool is_held_back = wpool__control_is_paused(wpool__worker_control(pool));
+    uint64_t left = wpool__scaler_left(pool);
+    uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
+    view->waiting = is_held_back || left > accepted ? 0 : accepted - left;
+    view->workers = wpool__crew_serving(pool);
+    view->leaving = wpool__crew_present(pool) - view->workers;
+    view->blocked = wpool__load_seq_cst(&scaler->blocked); /* [X1] who blocks looks afterwards */
+    view->lent = wpool__load_relaxed(&scaler->lent);       /* relaxed: changed under the lock */
+    view->idle = view->long_idle = 0;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        int64_t since = wpool__worker_idle_since(wpool__crew_at(pool, i));
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        if (!since || wpool__account_presence(worker->account) != WPOOL__SERVES) continue;
+        view->idle++;
+        view->long_idle += rules->scaling.idle >= 0 && view->now - since >= rules->scaling.idle;
+    }
+    wpool_worker *longest = wpool__scaler_longest_idle(pool);
+    view->idle_since = longest ? wpool__worker_idle_since(longest) : WPOOL__NEVER;
+    if (left >= scaler->mark) { /* all have left that waited then */
+        scaler->mark = accepted;
+        scaler->marked_at = view->now;
+    }
+    view->oldest_since = view->waiting ? scaler->marked_at : WPOOL__NEVER;
+    view->grown_at = scaler->grown_at;
+    view->shrunk_at = scaler->shrunk_at;
+    view->failed_at = scaler->failed_at;
+}
+
+/* Adds that many, one by one; how many there were threads for. Under the lock. */
+static unsigned wpool__scaler_grow(wpool *pool, unsigned n) {
+    unsigned done = 0;
+    size_t places = wpool__pool_is_unbuffered(pool) ? wpool__crew_serving(pool) + n : 0;
+    if (!wpool__queue_grow(&pool->queue, places)) return 0;
+    while (done < n && wpool__crew_grow(pool, 1) == WPOOL_OK)
+        done++;
+    return done;
+}
+
+/* Lets that many go: those that have been idle longest, then others. Under the lock. */
+static void wpool__scaler_shrink(wpool *pool, unsigned n) {
+    wpool_worker *worker;
+    for (; n > 0 && (worker = wpool__scaler_longest_idle(pool)) != NULL; n--)
+        wpool__crew_dismiss(worker);
+    wpool__crew_shrink(pool, n, WPOOL_GRACEFUL);
+}
+
+/* Carries a decision out. Under the lock. */
+static void wpool__scaler_act(wpool *pool, const wpool__decision *decision,
+                              const wpool__view *view) {
+    wpool__scaler *scaler = &pool->scaler;
+    unsigned done = 0;
+    if (decision->delta > 0) {
+        done = wpool__scaler_grow(pool, (unsigned)decision->delta);
+        if (done < (unsigned)decision->delta) scaler->failed_at = view->now;
+        if (done) scaler->grown_at = view->now;
+        if (done) wpool__add_relaxed(&scaler->ups, 1); /* relaxed, these: counts for onlookers */
+        if (decision->reason == WPOOL_SCALE_BLOCKED) wpool__add_relaxed(&scaler->lent, done);
+    } else {
+        wpool__scaler_shrink(pool, (unsigned)-decision->delta);
+        scaler->shrunk_at = view->now;
+        wpool__add_relaxed(&scaler->downs, 1);
+    }
+    scaler->mark = 0; /* another one is to have waited so long */
+}
+
+/* Nothing to be done now: says when a submit is to wake it, and looks whether it should have. Under
+   the lock. True: it should. */
+static bool wpool__scaler_rest(wpool *pool, const wpool__decision *decision,
+                               const wpool__view *view) {
+    uint64_t most = decision->poke_at, word = WPOOL__POKE_NEVER;
+    uint64_t threshold = most < WPOOL__POKE_MOST ? most : WPOOL__POKE_MOST;
+    bool is_lacking = view->blocked > view->lent && view->idle && most == view->idle + UINT64_C(1);
+    if (most != UINT64_MAX)
+        word = wpool__scaler_word(pool, is_lacking ? WPOOL__POKE_IDLE | WPOOL__POKE_ONE
+                                                   : threshold * WPOOL__POKE_ONE);
+    /* [X1] before the look at what was accepted */
+    wpool__store_seq_cst(&pool->scaler.poke, word);
+    return word != WPOOL__POKE_NEVER && wpool__scaler_has_enough(pool, word);
+}
+
+/* One look, and what follows from it. True: once more. */
+static bool wpool__scaler_turn(wpool *pool) {
+    const wpool_hooks *hooks = &pool->config.hooks;
+    wpool__rules rules;
+    wpool__view view = {0};
+    wpool__decision decision = {0, WPOOL_SCALE_NONE, WPOOL__NEVER, UINT64_MAX};
+    bool is_again = false;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    bool is_on = wpool__scaler_rules(pool, &rules);
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    view.is_pressed = is_on && wpool__scaler_is_pressed(&rules.scaling);
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    is_on = wpool__scaler_rules(pool, &rules);
+    if (is_on) {
+        wpool__scaler_look(pool, &rules, &view);
+        decision = wpool__scaler_decide(&rules, &view);
+        if (wpool__worker_control(pool) & WPOOL__THROTTLED)
+            decision.look_again = wpool__scaler_sooner(
+                decision.look_again, wpool__scaler_after(view.now, rules.scaling.cooldown));
+    }
+    if (decision.delta) {
+        wpool__scaler_act(pool, &decision, &view);
+        is_again = true;
+    } else {
+        is_again = wpool__scaler_rest(pool, &decision, &view);
+    }
+    wpool_scale_event event = {decision.reason, view.workers, wpool__crew_serving(pool),
+                               view.blocked, view.waiting};
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    if (decision.delta && hooks->scaled) hooks->scaled(hooks->user, &event);
+    if (!is_again) wpool__scaler_look_at(pool, decision.look_again);
+    return is_again;
+}
+
+/* Every worker waited for jobs a second ago. */
+static void wpool__scaler_stall_due(wpool *pool, wpool__timer *timer) {
+    wpool__scaler *scaler = &pool->scaler;
+    const wpool_hooks *hooks = &pool->config.hooks;
+    uint32_t wakes = wpool__load_relaxed(&scaler->wakes); /* relaxed, both: a guess, confirmed */
+    bool is_waiting = wpool__load_relaxed(&scaler->sleepers) >= wpool__crew_serving(pool);
+    bool is_stalled = is_waiting && wakes == scaler->stall_wakes && wpool__worker_sees_work(pool) &&
+                      wpool__load_seq_cst(&scaler->poke) == WPOOL__POKE_NEVER; /* [X1] at max */
+    scaler->stall_wakes = wakes;
+    if (is_waiting && !is_stalled)
+        wpool__keeper_put(pool, timer, wpool__scaler_after(WPOOL_CLOCK(), WPOOL_SECONDS(1)));
+    wpool__keeper_unlock(pool);
+    if (is_stalled) hooks->stalled(hooks->user, pool);
+}
+
+static void wpool__scaler_due(wpool *pool, wpool__timer *timer) {
+    (void)timer;
+    wpool__keeper_unlock(pool);
+    while (wpool__scaler_turn(pool)) {
+    }
+}
+
+/* After a change of the rules, or at the beginning. Under the lock. False: nobody would keep the
+   time. */
+static bool wpool__scaler_start(wpool *pool) {
+    wpool__rules rules;
+    bool is_on = wpool__scaler_rules(pool, &rules);
+    bool was_on = wpool__scaler_is_on(pool);
+    if (is_on && !wpool__keeper_start(pool)) return false;
+    wpool__store_relaxed(&pool->scaler.is_on, is_on); /* relaxed: it is told below */
+    if (is_on || was_on) wpool__scaler_look_at(pool, WPOOL_CLOCK());
+    return true;
+}
+
+/* ==== [pool] =====================================================================================
+   Accepting jobs, waiting as somebody who is no worker, and the pool's life:
+
+       created -> [paused <->] open -> closed -> [stopped] -> quiet -> destroyed
+
+   Closed is the gates' top bit, so it excludes every later claim; paused, stopped, hot and exit are
+   bits of control. Each is set once but paused, so calls in any order and number are harmless. */
+
+/* Inline: runs one job as the worker, if there is one and nobody else is the worker now. */
+static bool wpool__pool_drive(wpool *pool) {
+    wpool_worker *worker = wpool__crew_at(pool, WPOOL_GUESTS);
+    bool has_run = false;
+    if (!wpool__lock_try(&pool->driver)) return false;
+    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0, NULL},
+                          .frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL}};
+    wpool__contexts = &guest.context;
+    WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
+    has_run = wpool__worker_next(worker, &guest.frame.call);
+    if (has_run) wpool__frame_run(&guest.frame);
+    WPOOL_CLEANUP_POP(1);
+    return has_run;
+}
+
+/* Blocks a thread that is no worker of the pool until holds(ctx), which may act when it answers
+   true. Inline, it runs jobs meanwhile, one at least. False: the deadline has passed (or nobody
+   could ever make it true: a build without threads). */
+static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(void *), void *ctx,
+                              int64_t deadline) {
+    if (pool->is_inline) event = &pool->drive;
+    int64_t until = WPOOL__NEVER;
+    for (bool has_driven = false;;) {
+        if (holds(ctx)) return true;
+        if (has_driven && wpool__is_past(deadline)) return false;
+        has_driven = pool->is_inline && wpool__pool_drive(pool);
+        if (has_driven || (pool->is_inline && wpool__keeper_turn(pool, &until))) continue;
+        if (wpool__is_past(deadline)) return false;
+        uint32_t epoch = wpool__event_announce(event);
+        (void)wpool__lock_is_free(
+            &pool->driver); /* inline: what its last holder did is seen below */
+        if (holds(ctx)) return true;
+        if (pool->is_inline && wpool__keeper_turn(pool, &until)) continue;
+        if (pool->is_inline && wpool__worker_sees_work(pool) && wpool__lock_is_free(&pool->driver))
+            continue;
+#ifdef WPOOL_NO_THREADS
+        if (until == WPOOL__NEVER) return false;
+#endif
+        wpool__event_sleep(&pool->lot, event, epoch, until < deadline ? until : deadline);
+    }
+}
+
+/* Why await came back without success: if not for the time, nobody could have made it true. */
+static wpool_status wpool__pool_gave_up(int64_t deadline) {
+    return deadline == WPOOL__NEVER ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
+}
+
+/* -- accepting -- */
+
+/* What one submit hands in: calls, or one function with many arguments. */
+typedef struct wpool__batch {
+    const wpool__call *calls; /* NULL: fn and args */
+    wpool_fn fn;
+    void *const *args;
+    size_t count;
+    wpool_priority rank;
+} wpool__batch;
+
+static wpool__call wpool__batch_at(const wpool__batch *batch, size_t i) {
+    return batch->calls ? batch->calls[i] : (wpool__call){batch->fn, batch->args[i]};
+}
+
+/* Where the next job goes. Without places there is no order but that of coming. */
+static wpool_order wpool__pool_order_now(wpool *pool) {
+    return wpool__pool_is_unbuffered(pool) ? WPOOL_FIFO : wpool__pool_order(pool);
+}
+
+/* The gate of the jobs that come in that order. */
+static WPOOL_ATOMIC(uint64_t) * wpool__pool_gate(wpool *pool, wpool_order order) {
+    return order == WPOOL_FIFO ? &pool->queue.tail : &pool->watch.direct;
+}
+
+/* The first ticket of that gate that may not be claimed: capacity more than what has left the
+   queue; unbuffered, each worker without a job is a place. What has left is read first, so that the
+   bound errs to the safe side: jobs of the other gate that begin meanwhile are in its count. */
+static uint64_t wpool__pool_until(wpool *pool, size_t capacity, wpool_order order) {
+    bool has_places = false;
+    if (capacity == 0 && !pool->is_inline) {
+        (void)wpool__idle_word(&pool->idle); /* [W3] what those ended who notified before a wait */
+        /* [I1] a submitter's look after it announced itself; resuming writes it, then wakes */
+        has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
+    }
+    uint64_t until = wpool__watch_left(&pool->watch, has_places) + capacity;
+    wpool_order other = order == WPOOL_FIFO ? WPOOL_LIFO : WPOOL_FIFO;
+    uint64_t direct = wpool__gate_count(wpool__pool_gate(pool, other));
+    return until > direct ? until - direct : 0;
+}
+
+/* Claims up to want tickets; 0 with *is_closed, or the queue is full. */
+static size_t wpool__pool_claim(wpool *pool, wpool_order order, size_t want, uint64_t *first,
+                                bool *is_closed) {
+    WPOOL_ATOMIC(uint64_t) *gate = wpool__pool_gate(pool, order);
+    WPOOL_ATOMIC(uint64_t) *room_until = &pool->room_until[order != WPOOL_FIFO];
+    /* [R2] who computed it saw the slots free, and the capacity as it is since its last change */
+    uint64_t seen = wpool__load_acquire(room_until), until = seen & WPOOL__GATE_COUNT;
+    size_t n = wpool__gate_claim(gate, until, want, first, is_closed);
+    if (n != 0 || *is_closed) return n;
+    size_t capacity = wpool__pool_capacity(pool);
+    until = wpool__pool_until(pool, capacity, order);
+    /* [R2] unless somebody else did, or the capacity was changed: then it is of no use */
+    if (capacity != 0) wpool__cas_release(room_until, &seen, (seen & ~WPOOL__GATE_COUNT) | until);
+    return wpool__gate_claim(gate, until, want, first, is_closed);
+}
+
+/* A submitter's look: may it go on, to claim or to be refused? */
+static bool wpool__pool_has_room(void *ctx) {
+    wpool *pool = (wpool *)ctx;
+    size_t capacity = wpool__pool_capacity(pool);
+    if (pool->is_inline && capacity == 0) return true; /* since lately: it runs the job itself */
+    wpool_order order = capacity ? wpool__pool_order(pool) : WPOOL_FIFO;
+    return wpool__gate_is_closed(&pool->queue.tail) ||
+           wpool__gate_count(wpool__pool_gate(pool, order)) <
+               wpool__pool_until(pool, capacity, order);
+}
+
+/* A job has been accepted, and is about to be there for others. True: it was told to end before. */
+static bool wpool__pool_admit(wpool_job *job) {
+    return job->group ? wpool__group_admit(job->group, job) : wpool__pace_admit(job);
+}
+
+/* Puts an accepted call where its order says. */
+static void wpool__pool_put(wpool *pool, wpool_order order, wpool_priority rank, uint64_t claimed,
+                            wpool__call call) {
+    wpool__record *record = NULL;
+    wpool_job *job = (wpool_job *)call.arg;
+    if (call.fn == wpool__worker_run_record && wpool__pool_admit(job))
+        record = wpool__table_pin(&pool->table, job->id);
+    if (order == WPOOL_FIFO) {
+        wpool__queue_put(&pool->queue, claimed, call);
+    } else if (order == WPOOL_LIFO) {
+        wpool__orders_put_pile(&pool->orders, call);
+    } else {
+        wpool__orders_put_rank(&pool->orders, rank, call);
+    }
+    if (record) wpool__worker_cancel(pool, record, WPOOL_HOT);
+}
+
+/* Accepts a call past the queue, to be run by the caller or put onto its deque. */
+static wpool_status wpool__pool_accept_direct(wpool *pool, wpool__call call) {
+    uint64_t first;
+    bool is_closed;
+    if (!wpool__gate_claim(&pool->watch.direct, UINT64_MAX, 1, &first, &is_closed))
+        return WPOOL_CLOSED;
+    if (call.fn == wpool__worker_run_record) wpool__pool_admit((wpool_job *)call.arg);
+    return WPOOL_OK;
+}
+
+static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpool__call call) {
+    wpool__account *account = worker ? worker->account : wpool__watch_account(&pool->watch, 0);
+    if (wpool__account_is_deep(account)) return WPOOL_FULL;
+    wpool_status status = wpool__pool_accept_direct(pool, call);
+    if (status != WPOOL_OK) return status;
+    wpool__bucket_charge(&pool->bucket, 1);
+    if (worker) {
+        wpool__worker_nest(worker, call);
+    } else {
+        wpool__guest_run(pool, call);
+    }
+    return WPOOL_OK;
+}
+
+/* A worker is never blocked by its own full pool. */
+static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpool__call call) {
+    if (!wpool__deque_reserve(&worker->deque, 1)) return WPOOL_NO_MEMORY;
+    wpool_status status = wpool__pool_accept_direct(pool, call);
+    if (status != WPOOL_OK) return status;
+    wpool__deque_push(&worker->deque, &call, 1);
+    wpool__idle_wake(&pool->idle);
+    wpool__scaler_notice(pool);
+    return WPOOL_OK;
+}
+
+static bool wpool__pool_take_ready(wpool *pool, wpool__call *call) {
+    for (unsigned i = 0; i < WPOOL__RANKS; i++)
+        if (wpool__worker_take_ready(pool, wpool__orders_rank(0, i), call)) return true;
+    return false;
+}
+
+/* Any call that has a place in the queue, the oldest if none is in a deque, and of the lowest
+   priority. */
+static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
+    wpool__orders *orders = &pool->orders;
+    if (wpool__queue_take(&pool->queue, call, 1)) return true;
+    for (unsigned i = WPOOL__RANKS; i-- > 0 && wpool__orders_has(orders, WPOOL__HAS_RANKS);)
+        if (wpool__queue_take(&orders->ranks[wpool__orders_rank(0, i)], call, 1)) return true;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = 0; i < count; i++) {
+        wpool__deque *deque = &wpool__crew_at(pool, i)->deque;
+        if (wpool__deque_steal(deque, call, wpool__worker_is_queued)) return true;
+    }
+    wpool__visit visit; /* it may lie under forked ones */
+    wpool__visit_begin(&visit, pool);
+    bool is_met = visit.worker && wpool__worker_dig(visit.worker, NULL, false, call);
+    wpool__visit_end(&visit);
+    return is_met;
+}
+
+/* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
+static void wpool__pool_discard(wpool *pool, wpool__call call) {
+    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__contexts = &context;
+    wpool__worker_discard(pool, wpool__watch_account(&pool->watch, 0), call);
+    wpool__contexts = context.outer;
+}
+
+static void wpool__pool_drop_oldest(wpool *pool) {
+    wpool__call call;
+    if (wpool__pool_take_out(pool, &call)) {
+        wpool__pool_discard(pool, call);
+        wpool__worker_settle(pool); /* it may have been the last, if the pool is closed meanwhile */
+    } else {
+        WPOOL_YIELD(); /* all in somebody's hands */
+    }
+}
+
+/* The queue is full: does what when_full says for one call. WPOOL_OK: it has been accepted;
+   WPOOL_EMPTY: there is room now, or was, try again; else it is not accepted. */
+static wpool_status wpool__pool_when_full(wpool *pool, wpool__call call, wpool_when_full when_full,
+                                          int64_t deadline) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    switch (when_full) {
+    case WPOOL_REFUSE:
+        return WPOOL_FULL;
+    case WPOOL_RUN:
+        return wpool__pool_run_here(pool, worker, call);
+    case WPOOL_DROP_OLDEST:
+        if (wpool__pool_is_unbuffered(pool)) return WPOOL_FULL;
+        wpool__pool_drop_oldest(pool);
+        return WPOOL_EMPTY;
+    case WPOOL_BLOCK:
+        break;
+    }
+    if (worker) return wpool__pool_overflow(pool, worker, call);
+    if (pool->is_inline && wpool__pool_is_unbuffered(pool))
+        return wpool__pool_run_here(pool, NULL, call);
+    for (unsigned i = WPOOL_YIELDS; i > 0 && !pool->is_inline; i--) {
+        WPOOL_YIELD(); /* so that many places are free at once, if they become free quickly */
+        if (wpool__pool_has_room(pool)) return WPOOL_EMPTY;
+    }
+    if (wpool__pool_await(pool, &pool->watch.room, wpool__pool_has_room, pool, deadline))
+        return WPOOL_EMPTY;
+    return wpool__pool_gave_up(deadline);
+}
+
+typedef struct wpool__ticket {
+    wpool *pool;
+    uint64_t number; /* as it was claimed */
+} wpool__ticket;
+
+static bool wpool__pool_is_taken(void *ctx) {
+    const wpool__ticket *ticket = (const wpool__ticket *)ctx;
+    /* since lately: who frees a place would wake it in vain */
+    if (!wpool__pool_is_unbuffered(ticket->pool)) return true;
+    (void)wpool__watch_left(&ticket->pool->watch,
+                            0); /* [R1] the taker wrote it after head, then looked */
+    uint64_t number = ticket->number & WPOOL__GATE_COUNT;
+    return wpool__load_acquire(&ticket->pool->queue.head) > number; /* [Q2] */
+}
+
+/* Unbuffered: blocks until the call with this ticket has been taken; not a worker, nor inline. */
+static void wpool__pool_hand_over(wpool *pool, uint64_t number, int64_t deadline) {
+    wpool__ticket ticket = {pool, number};
+    bool is_inside;
+    if (wpool__worker_here(pool, &is_inside) || pool->is_inline) return;
+    wpool__pool_await(pool, &pool->watch.room, wpool__pool_is_taken, &ticket, deadline);
+}
+
+/* Accepts the calls in order; how many, and in *why what stopped it. */
+static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_when_full when_full,
+                                 int64_t deadline, wpool_status *why) {
+    size_t done = 0;
+    *why = WPOOL_OK;
+    while (done < batch->count) {
+        uint64_t first;
+        bool is_closed;
+        wpool_order order = wpool__pool_order_now(pool);
+        size_t n = wpool__pool_claim(pool, order, batch->count - done, &first, &is_closed);
+        if (n != 0) {
+            for (size_t i = 0; i < n; i++)
+                wpool__pool_put(pool, order, batch->rank, first + i,
+                                wpool__batch_at(batch, done + i));
+            wpool__worker_announce(pool);
+            wpool__scaler_notice(pool);
+            done += n;
+            if (order == WPOOL_FIFO && wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
+                wpool__pool_hand_over(pool, first + n - 1, deadline);
+            continue;
+        }
+        *why = is_closed
+                   ? WPOOL_CLOSED
+                   : wpool__pool_when_full(pool, wpool__batch_at(batch, done), when_full, deadline);
+        if (*why == WPOOL_OK) {
+            done++;
+        } else if (*why != WPOOL_EMPTY) {
+            return done;
+        }
+        *why = WPOOL_OK;
+    }
+    return done;
+}
+
+static wpool_status wpool__pool_accept_one(wpool *pool, wpool__call call, wpool_priority rank,
+                                           wpool_when_full when_full, int64_t deadline) {
+    wpool__batch batch = {&call, NULL, NULL, 1, rank};
+    wpool_status why;
+    wpool__pool_accept(pool, &batch, when_full, deadline, &why);
+    return why;
+}
+
+/* Has the job entered its lane, or can it no more? */
+static bool wpool__pool_joins_lane(void *ctx) {
+    wpool_job *job = (wpool_job *)ctx;
+    wpool *pool = job->pool;
+    wpool__keeper_lock(pool);
+    bool is_over = wpool__lane_join(job, false) || wpool__gate_is_closed(&pool->watch.paced);
+    wpool__keeper_unlock(pool);
+    return is_over;
+}
+
+/* A job enters its lane, if that has room, or somehow. */
+static wpool_status wpool__pool_enter_lane(wpool_job *job, wpool_when_full when_full,
+                                           int64_t deadline) {
+    wpool *pool = job->pool;
+    bool is_inside;
+    if (wpool__pool_joins_lane(job)) return WPOOL_OK;
+    if (when_full != WPOOL_BLOCK) return WPOOL_FULL;
+    if (wpool__worker_here(pool, &is_inside)) {
+        wpool__keeper_lock(pool);
+        wpool__lane_join(job, true);
+        wpool__keeper_unlock(pool);
+        return WPOOL_OK;
+    }
+    wpool__event *event = &pool->keeper.lane_room;
+    return wpool__pool_await(pool, event, wpool__pool_joins_lane, job, deadline)
+               ? WPOOL_OK
+               : wpool__pool_gave_up(deadline);
+}
+
+/* Accepts a job that has no place in the queue. */
+static wpool_status wpool__pool_accept_paced(wpool_job *job, wpool_when_full when_full,
+                                             int64_t deadline) {
+    uint64_t first;
+    bool is_closed;
+    wpool_status status = WPOOL_OK;
+    if (job->lane) status = wpool__pool_enter_lane(job, when_full, deadline);
+    if (status != WPOOL_OK) return status;
+    if (!wpool__gate_claim(&job->pool->watch.paced, UINT64_MAX, 1, &first, &is_closed))
+        return WPOOL_CLOSED;
+    wpool__pool_admit(job);
+    return WPOOL_OK;
+}
+
+/* What is different from a job that runs once, as soon as it can. */
+static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
+    int64_t now = job->accepted_ns;
+    const wpool_retry *retry = &options->retry;
+    job->retry = retry->attempts ? *retry : job->pool->config.retry;
+    job->priority = options->priority;
+    job->lane = options->lane;
+    job->period = options->period > 0 ? options->period : 0;
+    job->run_limit = options->run_limit > 0 ? options->run_limit : 0;
+    job->ready_ns = 0;
+    if (options->delay > 0)
+        job->ready_ns =
+            options->delay < WPOOL__NEVER - now ? now + options->delay : WPOOL__NEVER - 1;
+    job->due_ns = job->ready_ns ? job->ready_ns : now;
+    job->wants_time = job->retry.attempts > 1 || job->period || job->run_limit || job->ready_ns;
+    job->is_paced = job->lane || job->period || job->ready_ns || options->after_count;
+    job->is_barred = job->has_timer = false;
+    job->place = WPOOL__PLACE_NONE;
+    job->lane_part = WPOOL__LANE_NOT;
+    job->failures = job->blockers = 0;
+    job->edges = job->dependents = NULL;
+    job->look_ns = 0;
+}
+
+/* Fills in a job to be submitted, but for its state. */
+static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options *options) {
+    const wpool_options none = {0};
+    if (!options) options = &none;
+    if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
+    job->name = options->name;
+    job->on_done = options->on_done;
+    job->group = options->group;
+    job->is_listed = false;
+    job->attempts = 0;
+    wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
+    job->accepted_ns = WPOOL_CLOCK();
+    job->deadline = 0;
+    if (options->deadline > 0 && options->deadline < WPOOL__NEVER - job->accepted_ns)
+        job->deadline = job->accepted_ns + options->deadline;
+    bool has_own_word = job->id || job->group || job->deadline;
+    job->told = has_own_word ? &job->state : &pool->control;
+    job->timer.due = wpool__worker_expire;
+    job->timer.link = NULL;
+    wpool__pool_pace(job, options);
+}
+
+/* Sets the job's timer, or takes it out. Under the lock of the group, if it has one. False: nobody
+   would keep the time. */
+static bool wpool__pool_arm(wpool_job *job) {
+    wpool *pool = job->pool;
+    bool has_deadline = wpool__job_deadline(job) != WPOOL__NEVER;
+    if (!job->wants_time && !job->has_timer && !has_deadline) return true;
+    if (!wpool__keeper_start(pool)) return false;
+    wpool__keeper_lock(pool);
+    wpool__pace_arm(job, 0);
+    wpool__keeper_unlock(pool);
+    return true;
+}
+
+/* A prepared job enters its group, and its time begins. Not WPOOL_OK: it has not entered. */
+static wpool_status wpool__pool_enter_group(wpool_job *job) {
+    wpool_group *group = job->group;
+    if (!group) return wpool__pool_arm(job) ? WPOOL_OK : WPOOL_NO_THREAD;
+    wpool_status status = WPOOL_OK;
+    wpool__lock *lock = wpool__group_lock(group);
+    if (wpool__group_is_told(group)) {
+        status = WPOOL_CANCELLED;
+    } else if (!wpool__pool_arm(job)) {
+        status = WPOOL_NO_THREAD;
+    } else {
+        wpool_job *next = job->group_next = group->members;
+        job->group_link = &group->members;
+        group->members = job;
+        if (next) next->group_link = &job->group_next;
+        wpool__group_tie(group);
+    }
+    wpool__group_unlock(lock);
+    return status;
+}
+
+/* The same for all that it depends on. */
+static wpool_status wpool__pool_enter(wpool_job *job, const wpool_options *options) {
+    wpool_status status = WPOOL_OK;
+    if (options && options->after_count)
+        status = wpool__after_enter(job, options->after, options->after_count);
+    if (status == WPOOL_OK && (job->group || job->deadline || job->wants_time))
+        status = wpool__pool_enter_group(job);
+    if (status != WPOOL_OK) wpool__after_leave(job);
+    return status;
+}
+
+/* It was not accepted: as if it had never entered. */
+static void wpool__pool_withdraw(wpool_job *job) {
+    wpool_group *group = job->group;
+    job->error = 0;
+    if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
+    wpool__worker_settle_pace(job->pool, job);
+    if (group) wpool__group_untie(group, 0);
+}
+
+/* A job that has entered what it depends on is accepted, or withdrawn. */
+static wpool_status wpool__pool_accept_job(wpool_job *job, wpool_when_full when_full,
+                                           int64_t timeout) {
+    int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
+    wpool_status status;
+    if (job->is_paced) {
+        status = wpool__pool_accept_paced(job, when_full, deadline);
+    } else {
+        status = wpool__pool_accept_one(job->pool, (wpool__call){wpool__worker_run_record, job},
+                                        job->priority, when_full, deadline);
+    }
+    if (status != WPOOL_OK) wpool__pool_withdraw(job);
+    return status;
+}
+
+/* A record for a job, owned if somebody is to have its result: who asked for the id, or the
+   results. */
+static wpool__record *wpool__pool_record(wpool *pool, wpool_fn fn, void *arg,
+                                         const wpool_options *options, bool has_asker) {
+    wpool__record *record = wpool__table_new(&pool->table);
+    if (!record) return NULL;
+    record->job.fn = fn;
+    record->job.arg = arg;
+    wpool__pool_prepare(pool, &record->job, options);
+    record->has_asker = has_asker;
+    record->is_listed = false;
+    /* relaxed: the id is not known yet, and the queue hands the record over to its runner */
+    wpool__store_relaxed(&record->job.state, (uint32_t)WPOOL_STATE_DELAYED);
+    if (!has_asker && !pool->config.results) wpool__record_claim(record);
+    return record;
+}
+
+/* The job was not accepted: its record was never there. */
+static void wpool__pool_unrecord(wpool *pool, wpool__record *record) {
+    wpool__record_claim(record);
+    wpool__job_publish(&pool->lot, &record->job, WPOOL_STATE_UNKNOWN);
+    wpool__worker_tell_drivers(pool);
+    wpool__table_drop(&pool->table, record);
+}
+
+static bool wpool__options_want_record(const wpool *pool, const wpool_options *options) {
+    if (pool->config.retry.attempts > 1) return true;
+    return options &&
+           (options->name || options->on_done || options->group || options->lane ||
+            options->deadline > 0 || options->delay > 0 || options->period > 0 ||
+            options->run_limit > 0 || options->after_count || options->retry.attempts > 1);
+}
+
+static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
+                                       const wpool_options *options, wpool_when_full when_full,
+                                       int64_t timeout, wpool_id *id) {
+    if (!id && !pool->config.results && !wpool__options_want_record(pool, options)) {
+        int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
+        wpool_priority rank = options ? options->priority : WPOOL_NORMAL;
+        return wpool__pool_accept_one(pool, (wpool__call){fn, arg}, rank, when_full, deadline);
+    }
+    wpool__record *record = wpool__pool_record(pool, fn, arg, options, id != NULL);
+    if (!record) return WPOOL_NO_MEMORY;
+    wpool_status status = wpool__pool_enter(&record->job, options);
+    if (id) *id = record->job.id; /* before it can run: the job may look at it */
+    if (status == WPOOL_OK) status = wpool__pool_accept_job(&record->job, when_full, timeout);
+    if (status != WPOOL_OK) wpool__pool_unrecord(pool, record);
+    return status;
+}
+
+#define WPOOL__RECORDS 64 /* made at a time for a batch */
+
+/* A batch of jobs whose results are to be taken: up to WPOOL__RECORDS of them. */
+static size_t wpool__pool_submit_records(wpool *pool, const wpool__batch *jobs, wpool_status *why) {
+    wpool__call calls[WPOOL__RECORDS];
+    size_t made = 0, done = 0;
+    for (; made < jobs->count && made < WPOOL__RECORDS; made++) {
+        wpool__record *record = wpool__pool_record(pool, jobs->fn, jobs->args[made], NULL, false);
+        if (!record) break;
+        calls[made] = (wpool__call){wpool__worker_run_record, &record->job};
+    }
+    wpool__batch batch = {calls, NULL, NULL, made, WPOOL_NORMAL};
+    done = wpool__pool_accept(pool, &batch, wpool__pool_policy(pool), WPOOL__NEVER, why);
+    if (made == 0) *why = WPOOL_NO_MEMORY;
+    for (size_t i = done; i < made; i++)
+        wpool__pool_unrecord(pool, (wpool__record *)calls[i].arg);
+    return done;
+}
+
+/* -- waiting -- */
+
+typedef struct wpool__waiting {
+    const wpool_job *job;
+    wpool_status status;
+} wpool__waiting;
+
+/* One look at a job. False: it has not finished. */
+static bool wpool__pool_wait_now(void *ctx) {
+    wpool__waiting *waiting = (wpool__waiting *)ctx;
+    wpool_state state = wpool__job_state_of(waiting->job);
+    waiting->status = wpool__job_wait_status(waiting->job, state, &wpool__contexts);
+    return waiting->status != WPOOL_EMPTY;
+}
+
+/* Is there something to do for who waits inside of a job? */
+static bool wpool__pool_is_movable(void *ctx) {
+    wpool_state state = wpool__job_state_of((const wpool_job *)ctx);
+    return state >= WPOOL_STATE_SUCCEEDED || state == WPOOL_STATE_WAITING;
+}
+
+/* Sleeps until there may be. Inline, who waits keeps the time. */
+static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *job,
+                                             int64_t deadline) {
+    wpool *pool = worker->pool;
+    if (!pool->is_inline) {
+        wpool__worker_block(worker, true, true);
+        wpool__job_sleep(&pool->lot, job, deadline);
+        wpool__worker_block(worker, false, true);
+    } else if (!wpool__pool_await(pool, &pool->drive, wpool__pool_is_movable, job, deadline)) {
+        return wpool__pool_gave_up(deadline);
+    }
+    return WPOOL_OK;
+}
+
+/* The same as wait_now until it is true, on a worker, which may run jobs meanwhile. */
+static wpool_status wpool__pool_wait_inside(wpool_worker *worker, wpool_job *job,
+                                            int64_t deadline) {
+    wpool *pool = worker->pool;
+    unsigned round = 0;
+    if (wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+    for (;;) {
+        wpool__call call;
+        wpool_state state = wpool__job_state_of(job);
+        wpool_status status = wpool__job_wait_status(job, state, &wpool__contexts);
+        if (status != WPOOL_EMPTY) return status;
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        wpool_help help = wpool__pool_help(pool);
+        if (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call)) {
+            wpool__worker_nest(worker, call);
+        } else if (help != WPOOL_HELP_NONE && state == WPOOL_STATE_WAITING) {
+            if (wpool__worker_dig(worker, job, false, &call)) {
+                wpool__worker_nest(worker, call);
+            } else {
+                wpool__spin_on(&round);
+            }
+        } else {
+            status = wpool__pool_sleep_inside(worker, job, deadline);
+            if (status != WPOOL_OK) return status;
+        }
+    }
+}
+
+/* Until the job has finished, by whoever calls. */
+static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeout) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    int64_t deadline = wpool__deadline(timeout);
+    wpool__waiting waiting = {job, WPOOL_EMPTY};
+    if (worker) {
+        wpool__watchdog_pause(worker->job, true);
+        wpool_status status = wpool__pool_wait_inside(worker, job, deadline);
+        wpool__watchdog_pause(worker->job, false);
+        return status;
+    }
+    if (pool->is_inline) {
+        if (wpool__pool_await(pool, &pool->drive, wpool__pool_wait_now, &waiting, deadline))
+            return waiting.status;
+        return wpool__pool_gave_up(deadline);
+    }
+    worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
+    while (!wpool__pool_wait_now(&waiting)) {
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        wpool__worker_block(worker, true, true);
+        wpool__job_sleep(&pool->lot, job, deadline);
+        wpool__worker_block(worker, false, true);
+    }
+    return waiting.status;
+}
+
+/* -- waiting for a group -- */
+
+/* A look at a group. */
+typedef struct wpool__group_view {
+    wpool_group *group;
+    const void *thread; /* NULL: the caller is no job, or that was looked at before */
+    wpool *pool;        /* of which the caller is a worker, or NULL */
+    bool is_over;       /* no job is unfinished */
+    bool is_own;        /* the caller is one of its jobs, or inside of one */
+    wpool_job *next;    /* one that the caller could run */
+    wpool *drivable;    /* the inline pool of a job that waits for somebody to drive it */
+    wpool *driven;      /* NULL: any will do for that */
+    int first_error;
+} wpool__group_view;
+
+/* Under the lock. */
+static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
+    for (wpool_job *job = group->members; job; job = job->group_next) {
+        wpool_state state = wpool__job_state_of(job);
+        bool is_held = job->pool->is_inline && wpool__job_is_held(job); /* who keeps its time? */
+        /* relaxed: it is this thread's only if this thread wrote it */
+        if (view->thread && state == WPOOL_STATE_RUNNING &&
+            wpool__load_relaxed(&job->thread) == view->thread)
+            view->is_own = true;
+        if (state != WPOOL_STATE_WAITING && !is_held) continue;
+        if (job->pool == view->pool && !is_held) {
+            view->next = job;
+            if (!view->thread) return;
+        } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
+            bool is_free = wpool__lock_is_free(&job->pool->driver);
+            if (is_free || !view->drivable) view->drivable = job->pool;
+            if (is_free && !view->thread) return;
+        }
+    }
+    for (wpool_group *child = group->children; child; child = child->next)
+        if (view->thread || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
+}
+
+/* What is drivable gets a visitor if is_visited. */
+static void wpool__group_view_now(wpool__group_view *view, bool is_visited) {
+    wpool__lock *lock = wpool__group_lock(view->group);
+    view->is_over = view->group->unfinished == 0;
+    view->first_error = view->group->first_error;
+    view->is_own = false;
+    view->next = NULL;
+    view->drivable = NULL;
+    if (!view->is_over) wpool__group_look_at(view->group, view);
+    if (view->drivable && is_visited) wpool__pool_visit(view->drivable);
+    wpool__group_unlock(lock);
+}
+
+/* Is it over, or nothing left to drive there? */
+static bool wpool__group_is_driven(void *ctx) {
+    wpool__group_view *view = (wpool__group_view *)ctx;
+    wpool__group_view_now(view, false);
+    return view->is_over || !view->drivable;
+}
+
+/* Sleeps until the group is over, time is out, or (who helps) there may be something to run. False:
+   out of memory. */
+static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
+    wpool__lot lot = {0};
+    wpool__group_waiter waiter = {.lot = &lot, .is_helper = view->pool != NULL};
+    wpool__rouse rouse = {.lot = &lot, .woken = &waiter.woken};
+    if (!wpool__lot_init(&lot)) {
+        wpool__lot_free(&lot);
+        return false;
+    }
+    if (view->pool) wpool__rouse_enter(view->pool, &rouse);
+    wpool__lock *lock = wpool__group_lock(view->group);
+    wpool__group_waiter *next = waiter.next = view->group->waiters;
+    view->group->waiters = &waiter;
+    waiter.link = &view->group->waiters;
+    if (next) next->link = &waiter.next;
+    wpool__group_unlock(lock);
+    wpool__group_view_now(view, false); /* once more: it is known now who waits */
+    bool is_idle = !view->is_over && !view->next && !view->drivable;
+    /* relaxed: what it says is found out under the lock */
+    while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
+        WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
+    lock = wpool__group_lock(view->group);
+    if (waiter.link) {
+        *waiter.link = waiter.next;
+        if (waiter.next) waiter.next->link = waiter.link;
+    }
+    wpool__group_unlock(lock);
+    if (view->pool) wpool__rouse_leave(view->pool, &rouse);
+    wpool__lot_free(&lot);
+    return true;
+}
+
+/* Runs something meanwhile, if the caller is a worker and may. */
+static bool wpool__group_help(wpool_worker *worker, wpool__group_view *view, unsigned *round) {
+    wpool__call call;
+    wpool_help help = worker ? wpool__pool_help(worker->pool) : WPOOL_HELP_NONE;
+    if (help == WPOOL_HELP_NONE) return false;
+    if ((view->next && wpool__worker_dig(worker, view->next, false, &call)) ||
+        (help == WPOOL_HELP_ANY && wpool__worker_next(worker, &call))) {
+        wpool__worker_nest(worker, call);
+        return true;
+    }
+    if (view->next) wpool__spin_on(round); /* it is in somebody's hands */
+    return view->next != NULL;
+}
+
+/* Runs something, or sleeps. WPOOL_EMPTY: go on; else that is the answer. */
+static wpool_status wpool__group_pass(wpool_worker *worker, wpool__group_view *view,
+                                      int64_t deadline, unsigned *round) {
+    if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+    if (deadline == 0) return WPOOL_TIMEOUT;
+    if (!wpool__group_help(worker, view, round)) {
+        if (view->driven) {
+            if (!wpool__pool_await(view->driven, &view->driven->drive, wpool__group_is_driven, view,
+                                   deadline))
+                return wpool__pool_gave_up(deadline);
+            return WPOOL_EMPTY;
+        }
+#ifdef WPOOL_NO_THREADS
+        return WPOOL_DEADLOCK;
+#endif
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        wpool__worker_block(worker, true, true);
+        bool has_slept = wpool__group_sleep(view, deadline);
+        wpool__worker_block(worker, false, true);
+        if (!has_slept) return WPOOL_NO_MEMORY;
+    }
+    return wpool__is_past(deadline) ? WPOOL_TIMEOUT : WPOOL_EMPTY;
+}
+
+static void wpool__group_part(void *arg) {
+    wpool__group_view *view = (wpool__group_view *)arg;
+    if (view->driven) wpool__pool_part(view->driven);
+    view->driven = NULL;
+}
+
+/* The same, after a look, with a pool that is visited or none. */
+static wpool_status wpool__group_visit(wpool_worker *worker, wpool__group_view *view,
+                                       int64_t deadline, unsigned *round) {
+    wpool_status status;
+    WPOOL_CLEANUP_PUSH(wpool__group_part, view);
+    if (view->is_over || view->is_own) {
+        status = view->is_over ? WPOOL_OK : WPOOL_DEADLOCK;
+    } else {
+        status = wpool__group_pass(worker, view, deadline, round);
+    }
+    WPOOL_CLEANUP_POP(1);
+    return status;
+}
+
+static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
+    wpool__context *context = wpool__contexts;
+    wpool_worker *worker = context ? context->worker : NULL;
+    unsigned round = 0;
+    view->thread = context ? &wpool__contexts : NULL;
+    if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
+    wpool_status status = WPOOL_EMPTY;
+    if (worker) wpool__watchdog_pause(worker->job, true);
+    while (status == WPOOL_EMPTY) {
+        wpool__group_view_now(view, true);
+        view->driven = view->drivable;
+        view->thread = NULL; /* what is below on this stack stays there */
+        status = wpool__group_visit(worker, view, deadline, &round);
+    }
+    if (worker) wpool__watchdog_pause(worker->job, false);
+    return status;
+}
+
+static bool wpool__pool_is_quiet(void *ctx) {
+    wpool *pool = (wpool *)ctx;
+    return wpool__worker_unfinished(pool) == 0;
+}
+
+typedef struct wpool__taking {
+    wpool *pool;
+    wpool_result *result;
+    bool is_inside;
+    uint32_t present; /* workers, when it went to sleep */
+    wpool_status status;
+} wpool__taking;
+
+/* Can nothing finish any more, as far as the reader is concerned? */
+static bool wpool__pool_is_done(const wpool__taking *taking) {
+    wpool *pool = taking->pool;
+    if (!wpool__gate_is_closed(&pool->queue.tail)) return false;
+    return taking->is_inside ? wpool__worker_only_takers_left(pool)
+                             : wpool__worker_unfinished(pool) == 0;
+}
+
+/* One look for a result. False: nothing yet. */
+static bool wpool__pool_take_look(wpool__taking *taking) {
+    wpool *pool = taking->pool;
+    if (wpool__results_is_closed(&pool->results)) {
+        taking->status = WPOOL_CLOSED;
+        return true;
+    }
+    bool is_done = wpool__pool_is_done(taking);
+    wpool__record *record = wpool__results_take(&pool->results); /* after: what finished is in it */
+    if (!record && !is_done) return false;
+    /* closing lets results go: that must not look like having had them all */
+    bool is_closed = !record && wpool__results_is_closed(&pool->results);
+    taking->status = record ? WPOOL_OK : is_closed ? WPOOL_CLOSED : WPOOL_DONE;
+    if (record) {
+        if (taking->result)
+            wpool__job_describe(&record->job, wpool__job_state_of(&record->job), taking->result);
+        wpool__table_drop(&pool->table, record);
+    }
+    return true;
+}
+
+/* The same, and if there is nothing, the descriptor says so. */
+static bool wpool__pool_take_now(void *ctx) {
+    wpool__taking *taking = (wpool__taking *)ctx;
+    wpool__bell *bell = &taking->pool->bell;
+    if (wpool__pool_take_look(taking)) return true;
+    if (!wpool__bell_lower(bell) || !wpool__pool_take_look(taking)) return false;
+    wpool__bell_ring(bell); /* there may be more, and others who poll */
+    return true;
+}
+
+/* The same for a worker, which is also to look at what it could run when there are others now. */
+static bool wpool__pool_take_or_run(void *ctx) {
+    wpool__taking *taking = (wpool__taking *)ctx;
+    if (wpool__pool_take_now(taking)) return true;
+    taking->status = WPOOL_EMPTY;
+    return wpool__crew_present(taking->pool) != taking->present;
+}
+
+/* Counts one more worker of so many that sleeps there. False: it would be the last one. */
+static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
+    uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
+    uint32_t next;
+    do {
+        next = asleep + 1 >= present ? asleep : asleep + 1;
+        /* relaxed: whoever comes last sees the others, since it changes the same word */
+    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, next));
+    return next != asleep;
+}
+
+/* A job takes a result: it runs others first, and never puts the last worker to sleep. */
+static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
+                                            wpool__taking *taking, int64_t deadline) {
+    wpool__call call;
+    for (;;) {
+        if (wpool__pool_take_now(taking)) return taking->status;
+        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+        if (worker && wpool__worker_next(worker, &call)) {
+            wpool__worker_nest(worker, call);
+            continue;
+        }
+        taking->present = wpool__crew_present(pool);
+        bool is_last = worker && !wpool__pool_take_asleep(pool, taking->present);
+        if (!is_last) wpool__worker_block(worker, true, true);
+        bool is_there = is_last ? wpool__pool_take_now(taking)
+                                : wpool__pool_await(pool, &pool->results.event,
+                                                    wpool__pool_take_or_run, taking, deadline);
+        if (!is_last) wpool__worker_block(worker, false, true);
+        /* relaxed: only the count */
+        if (worker && !is_last) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX);
+        if (!is_there) return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
+        if (taking->status != WPOOL_EMPTY) return taking->status;
+    }
+}
+
+/* Counts the job, and those below it on the stack that cannot go on before it returns, as jobs that
+   take; once, if some of these take themselves. */
+typedef struct wpool__taker {
+    wpool *pool;
+    wpool__context *context; /* the innermost one of the pool */
+    uint32_t before, count;
+} wpool__taker;
+
+static WPOOL__NOINLINE wpool__taker wpool__taker_enter(wpool *pool) {
+    wpool__taker taker = {pool, NULL, 0, 0};
+    uint32_t counted = 0;
+    for (wpool__context *context = wpool__contexts; context; context = context->outer) {
+        if (context->pool != pool) continue;
+        if (!taker.context) taker.context = context;
+        if (!counted) counted = context->taking;
+        taker.count += context->worker ? wpool__account_running(context->worker->account) : 1;
+    }
+    taker.before = taker.context->taking;
+    taker.context->taking = taker.count;
+    taker.count -= counted; /* of the count, what this taker adds */
+    /* [W3] before this taker's look, and the others': they may be the only ones left now */
+    wpool__add_seq_cst(&pool->watch.takers, taker.count);
+    return taker;
+}
+
+static void wpool__taker_leave(void *arg) {
+    wpool__taker *taker = (wpool__taker *)arg;
+    wpool__add_seq_cst(&taker->pool->watch.takers, 0 - taker->count); /* [W3] */
+    taker->context->taking = taker->before;
+}
+
+static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
+                                             wpool__taking *taking, int64_t deadline) {
+    wpool_status status;
+    wpool__taker taker = wpool__taker_enter(pool);
+    WPOOL_CLEANUP_PUSH(wpool__taker_leave, &taker);
+    wpool__worker_settle(pool);
+    if (worker) wpool__watchdog_pause(worker->job, true);
+    status = wpool__pool_take_inside(pool, worker, taking, deadline);
+    if (worker) wpool__watchdog_pause(worker->job, false);
+    WPOOL_CLEANUP_POP(1);
+    return status;
+}
+
+static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
+    bool is_inside;
+    wpool_worker *worker = wpool__worker_here(pool, &is_inside);
+    wpool__taking taking = {pool, result, is_inside, 0, WPOOL_OK};
+    int64_t deadline = wpool__deadline(timeout);
+    wpool_status status = WPOOL_TIMEOUT;
+    if (is_inside) {
+        if (worker && wpool__account_is_deep(worker->account)) return WPOOL_NO_MEMORY;
+        status = wpool__pool_take_counted(pool, worker, &taking, deadline);
+    } else if (timeout == WPOOL_NOW && !pool->is_inline) {
+        if (wpool__pool_take_now(&taking)) return taking.status;
+    } else {
+        if (wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline))
+            return taking.status;
+        status = wpool__pool_gave_up(deadline);
+    }
+    return status == WPOOL_TIMEOUT && timeout == WPOOL_NOW ? WPOOL_EMPTY : status;
+}
+
+/* The descriptor of the bell, made when it is asked for first; up, so that the first look is taken.
+   -1: the system has none. */
+static int wpool__pool_descriptor(wpool *pool) {
+    wpool__bell *bell = &pool->bell;
+    wpool__lock_take(&pool->lot, &pool->results.lock);
+    /* relaxed: made under the lock */
+    bool is_there = wpool__load_relaxed(&bell->state) != WPOOL__BELL_NONE;
+    if (!is_there && WPOOL_TOKEN_OPEN(bell->ends)) {
+        WPOOL_TOKEN_PUT(bell->ends);
+        /* [B1] hands the descriptor over; what was finished before, the first look finds */
+        wpool__store_seq_cst(&bell->state, WPOOL__BELL_UP);
+        is_there = true;
+    }
+    wpool__lock_release(&pool->lot, &pool->results.lock);
+    return is_there ? bell->ends[0] : -1;
 }
 
 /* -- life -- */
@@ -5547,16 +7303,35 @@ static bool wpool__pool_resume(wpool *pool) {
     /* [C1] [I1] as in set */
     bool was = (wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__PAUSED) & WPOOL__PAUSED) != 0;
     if (was) {
-        wpool__pool_announce(pool);
+        wpool__worker_announce(pool);
+        wpool__scaler_wake(pool);
         wpool__worker_free_room(pool, 1);
     }
     return was;
 }
 
+static void wpool__pool_let_submitters_look(wpool *pool) {
+    wpool__event_notify_all(&pool->lot, &pool->watch.room);
+    wpool__event_notify_all(&pool->lot, &pool->keeper.lane_room);
+}
+
+/* Ends the periodic jobs that wait for their next time, as if inside of a job. */
+static void wpool__pool_end_periods(wpool *pool) {
+    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__account *account = wpool__watch_account(&pool->watch, 0);
+    wpool_job *job;
+    wpool__contexts = &context;
+    while ((job = wpool__pace_take_periodic(pool)) != NULL)
+        wpool__worker_end(pool, account, job, WPOOL_STATE_SUCCEEDED, false);
+    wpool__contexts = context.outer;
+}
+
 static bool wpool__pool_close(wpool *pool) {
     bool was_open = wpool__gate_close(&pool->watch.direct);
+    wpool__gate_close(&pool->watch.paced);
     wpool__gate_close(&pool->queue.tail);
-    wpool__event_notify_all(&pool->lot, &pool->watch.room);
+    wpool__pool_let_submitters_look(pool);
+    if (was_open) wpool__pool_end_periods(pool);
     wpool__worker_settle(pool);
     return was_open;
 }
@@ -5568,16 +7343,18 @@ static bool wpool__pool_stop(wpool *pool, wpool_mode mode) {
     wpool__pool_close(pool);
     bool is_news = wpool__pool_set(pool, WPOOL__STOPPED | (mode == WPOOL_HOT ? WPOOL__HOT : 0u));
     if (mode == WPOOL_HOT) wpool__crew_tell_all(pool);
+    wpool__pace_stop(pool);
     for (;;) {
-        if (wpool__pool_take_out(pool, &call)) {
+        if (wpool__pool_take_ready(pool, &call) || wpool__pool_take_out(pool, &call)) {
             wpool__pool_discard(pool, call);
-        } else if (wpool__queue_length(&pool->queue) != 0) {
+        } else if (wpool__queue_length(&pool->queue) != 0 ||
+                   wpool__orders_length(&pool->orders) != 0) {
             wpool__spin_on(&round); /* a claimed ticket that is not put yet will be, soon */
         } else {
             break;
         }
     }
-    wpool__event_notify_all(&pool->lot, &pool->watch.room);
+    wpool__pool_let_submitters_look(pool);
     wpool__worker_settle(pool);
     return is_news;
 }
@@ -5588,7 +7365,7 @@ static void wpool__upstream_stop(wpool *pool) { wpool__pool_stop(pool, WPOOL_HOT
 
 static void wpool__upstream_expire(wpool *pool, wpool__timer *timer) {
     (void)timer;
-    wpool__lock_release(&pool->lot, &pool->keeper.timers.lock);
+    wpool__keeper_unlock(pool);
     wpool__upstream_stop(pool);
 }
 
@@ -5653,14 +7430,14 @@ static void wpool__upstream_leave(wpool *pool) {
 static void wpool__pool_free(wpool *pool, bool is_whole) {
     wpool_allocator copy = pool->allocator_copy;
     const wpool_allocator *allocator = pool->allocator ? &copy : NULL;
-    uint32_t count = wpool__crew_count(pool);
     wpool__upstream_leave(pool);
     wpool__pool_set(pool, WPOOL__EXIT);
 #ifndef WPOOL_NO_THREADS
     wpool__keeper_end(pool);
     if (!pool->is_inline) wpool__crew_end(pool);
 #endif
-    if (pool->is_inline && is_whole) wpool__worker_end(wpool__crew_at(pool, WPOOL_GUESTS));
+    uint32_t count = wpool__crew_count(pool); /* the scaler adds none any more */
+    if (pool->is_inline && is_whole) wpool__worker_leave(wpool__crew_at(pool, WPOOL_GUESTS));
 #if WPOOL_DEBUG
     WPOOL_ASSERT(!is_whole ||
                  (wpool__queue_is_valid(&pool->queue) && !wpool__worker_sees_work(pool)));
@@ -5670,6 +7447,7 @@ static void wpool__pool_free(wpool *pool, bool is_whole) {
         wpool__deque_free(&wpool__crew_at(pool, i)->deque);
     wpool__shelf_free(&pool->table.records);
     wpool__queue_free(&pool->queue);
+    wpool__orders_free(&pool->orders);
     wpool__bell_free(&pool->bell);
     wpool__shelf_free(&pool->crew.workers);
     wpool__shelf_free(&pool->idle.sleepers);
@@ -5689,7 +7467,41 @@ static void wpool__config_resolve(wpool_config *config) {
         if (config->workers > most) config->workers = most;
     }
     if (config->queue_capacity == 0) config->queue_capacity = WPOOL_QUEUE_CAPACITY;
+    if (config->scaling.jobs_per_worker == 0) config->scaling.jobs_per_worker = 50;
+    if (config->scaling.idle == 0) config->scaling.idle = WPOOL_SECONDS(10);
+    if (config->scaling.cooldown == 0) config->scaling.cooldown = WPOOL_SECONDS(1);
     if (!config->name) config->name = "wpool";
+}
+
+static bool wpool__scaling_is_fit(const wpool_scaling *scaling) {
+    return scaling->wait >= 0 && scaling->cooldown >= 0 && scaling->idle >= WPOOL_FOREVER &&
+           scaling->step <= WPOOL_MAX_WORKERS && scaling->max_memory_percent <= 100 &&
+           scaling->max_cpu_percent <= 100;
+}
+
+/* Not so if one is not a number. */
+static bool wpool__rate_is_fit(const wpool_rate *rate) {
+    return rate->per_second >= 0 && rate->per_second <= 1e9;
+}
+
+static bool wpool__retry_is_fit(const wpool_retry *retry) {
+    return retry->delay >= 0 && retry->max_delay >= 0 && retry->jitter >= 0 && retry->jitter <= 1 &&
+           retry->factor >= 0 && retry->factor <= 1e9;
+}
+
+static bool wpool__options_are_fit(const wpool *pool, const wpool_options *options) {
+    return !options ||
+           ((unsigned)options->priority <= WPOOL_LOW && wpool__retry_is_fit(&options->retry) &&
+            options->delay >= 0 && options->period >= 0 && options->run_limit >= 0 &&
+            (options->after || !options->after_count) &&
+            (!options->lane || options->lane->pool == pool));
+}
+
+static bool wpool__config_same_retry(const wpool_retry *a, const wpool_retry *b) {
+    return a->attempts == b->attempts && a->delay == b->delay && a->max_delay == b->max_delay &&
+           !(a->factor < b->factor || a->factor > b->factor || a->jitter < b->jitter ||
+             a->jitter > b->jitter) &&
+           a->when == b->when;
 }
 
 /* A field of the resolved config that makes no sense; NULL: none. */
@@ -5706,6 +7518,12 @@ static const char *wpool__config_fault(const wpool_config *config) {
         return "queue_capacity";
     if ((unsigned)config->when_full > WPOOL_DROP_OLDEST) return "when_full";
     if ((unsigned)config->help > WPOOL_HELP_NONE) return "help";
+    bool is_lifo = config->order == WPOOL_LIFO;
+    if ((unsigned)config->order > WPOOL_PRIORITY) return "order";
+    if (is_lifo && config->when_full == WPOOL_DROP_OLDEST) return "order";
+    if (!wpool__scaling_is_fit(&config->scaling)) return "scaling";
+    if (!wpool__rate_is_fit(&config->rate)) return "rate";
+    if (!wpool__retry_is_fit(&config->retry)) return "retry";
 #ifndef WPOOL_NO_THREADS
     if (config->interrupt_signal && !wpool__signal_is_fit(config->interrupt_signal))
         return "interrupt_signal";
@@ -5715,6 +7533,7 @@ static const char *wpool__config_fault(const wpool_config *config) {
 
 static bool wpool__config_same_hooks(const wpool_hooks *a, const wpool_hooks *b) {
     return a->worker_start == b->worker_start && a->worker_exit == b->worker_exit &&
+           a->scaled == b->scaled && a->job_stuck == b->job_stuck && a->stalled == b->stalled &&
            a->user == b->user;
 }
 
@@ -5730,6 +7549,7 @@ static const char *wpool__pool_difference(const wpool *pool, const wpool_config 
     if (strncmp(a->name, b->name, WPOOL__NAME_SIZE - 1) != 0) return "name";
     if (pool->is_inline != (b->max_workers == WPOOL_INLINE)) return "max_workers";
     if (a->results != b->results) return "results";
+    if (!wpool__config_same_retry(&a->retry, &b->retry)) return "retry";
     if (a->start_paused != b->start_paused) return "start_paused";
     if (a->pin_workers != b->pin_workers) return "pin_workers";
     if (a->stack_size != b->stack_size) return "stack_size";
@@ -5739,40 +7559,81 @@ static const char *wpool__pool_difference(const wpool *pool, const wpool_config 
     return wpool__config_same_allocator(a->allocator, b->allocator) ? NULL : "allocator";
 }
 
+/* Room for so many queued jobs, in that order. False: out of memory, nothing has changed. Under the
+   lock, or before there are other threads. */
+static bool wpool__pool_make_room(wpool *pool, wpool_order order, size_t places) {
+    wpool__orders *orders = &pool->orders;
+    bool has_ranks = order == WPOOL_PRIORITY || wpool__orders_has(orders, WPOOL__HAS_RANKS);
+    bool has_pile = order == WPOOL_LIFO || wpool__orders_has(orders, WPOOL__HAS_PILE);
+    return (!has_ranks || wpool__orders_make_ranks(orders, pool->allocator, places)) &&
+           (!has_pile || wpool__orders_make_pile(orders, places));
+}
+
 /* Sets what can be changed later, and fits. */
 static void wpool__pool_adjust(wpool *pool, const wpool_config *config) {
     size_t capacity = config->queue_capacity == WPOOL_UNBUFFERED ? 0 : config->queue_capacity;
-    uint64_t seen = wpool__load_relaxed(&pool->room_until); /* relaxed: the exchange checks it */
     pool->config.queue_capacity = config->queue_capacity;
     pool->config.when_full = config->when_full;
     pool->config.help = config->help;
-    wpool__store_relaxed(&pool->when_full, config->when_full); /* relaxed, both: see who reads */
+    pool->config.order = config->order;
+    pool->config.rate = config->rate;
+    wpool__store_relaxed(&pool->when_full, config->when_full); /* relaxed, these: see who reads */
     wpool__store_relaxed(&pool->help, config->help);
+    wpool__store_relaxed(&pool->order, config->order);
+    wpool__bucket_set(&pool->bucket, &config->rate);
     wpool__store_seq_cst(&pool->capacity, capacity); /* [Q3] the ring is there; [E1] to waiters */
-    /* [R2] who has seen the old capacity leaves no bound here any more */
-    while (!wpool__cas_release(&pool->room_until, &seen,
-                               (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
+    for (int i = 0; i < 2; i++) {
+        WPOOL_ATOMIC(uint64_t) *until = &pool->room_until[i];
+        uint64_t seen = wpool__load_relaxed(until); /* relaxed: the exchange checks it */
+        /* [R2] who has seen the old capacity leaves no bound here any more */
+        while (!wpool__cas_release(until, &seen, (seen & ~WPOOL__GATE_COUNT) + WPOOL__GATE_RING)) {
+        }
     }
+}
+
+/* The same of a pool that runs; the rate may let jobs start at once. */
+static void wpool__pool_readjust(wpool *pool, const wpool_config *config) {
+    wpool__pool_adjust(pool, config);
+    if (wpool__worker_control(pool) & WPOOL__THROTTLED)
+        wpool__keeper_set(pool, &pool->throttle, WPOOL_CLOCK());
+}
+
+/* How many workers there are to be after a change of the config: those asked for, but what the
+   scaler has made of the same number stays, within the bounds. Under the lock. */
+static uint32_t wpool__pool_target(wpool *pool, const wpool_config *before) {
+    wpool__rules rules;
+    uint32_t serving = wpool__crew_serving(pool);
+    bool is_on = wpool__scaler_rules(pool, &rules);
+    if (!is_on || pool->config.workers != before->workers) return pool->config.workers;
+    return serving < rules.min ? rules.min : serving > rules.max ? rules.max : serving;
 }
 
 /* To another config, which is resolved and differs in nothing that cannot be changed. */
 static wpool_status wpool__pool_reconfigure(wpool *pool, const wpool_config *config) {
     wpool_config *now = &pool->config;
     wpool__lock_take(&pool->lot, &pool->crew.lock);
-    const unsigned min_before = now->min_workers, max_before = now->max_workers;
-    size_t places =
-        config->queue_capacity != WPOOL_UNBUFFERED ? config->queue_capacity : config->workers;
+    const wpool_config before = *now;
+    wpool__rules rules;
+    bool is_unbuffered = config->queue_capacity == WPOOL_UNBUFFERED;
+    size_t places = is_unbuffered ? config->workers : config->queue_capacity;
     wpool_status status = WPOOL_OK;
-    if (!wpool__queue_grow(&pool->queue, places)) status = WPOOL_NO_MEMORY;
+    if (!wpool__queue_grow(&pool->queue, places) ||
+        (!is_unbuffered && !wpool__pool_make_room(pool, config->order, places)))
+        status = WPOOL_NO_MEMORY;
+    now->workers = config->workers;
     now->min_workers = config->min_workers;
     now->max_workers = config->max_workers;
+    now->scaling = config->scaling;
+    bool has_time = config->rate.per_second > 0 || wpool__scaler_rules(pool, &rules);
+    if (status == WPOOL_OK && has_time && !wpool__keeper_start(pool)) status = WPOOL_NO_THREAD;
     if (status == WPOOL_OK && !pool->is_inline)
-        status = wpool__crew_resize(pool, config->workers, WPOOL_GRACEFUL);
+        status = wpool__crew_resize(pool, wpool__pool_target(pool, &before), WPOOL_GRACEFUL);
     if (status == WPOOL_OK) {
-        wpool__pool_adjust(pool, config);
+        now->workers = config->workers;
+        wpool__pool_readjust(pool, config);
+        (void)wpool__scaler_start(pool); /* somebody keeps the time */
     } else {
-        now->min_workers = min_before;
-        now->max_workers = max_before;
+        *now = before;
     }
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     wpool__worker_free_room(pool, UINT32_MAX);
@@ -5787,9 +7648,16 @@ static void wpool__pool_settle_in(wpool *pool, const wpool_config *config) {
     pool->config.allocator = pool->allocator;
     pool->is_inline = config->max_workers == WPOOL_INLINE;
     pool->keeper.timers.until = WPOOL__NEVER;
+    pool->throttle.due = wpool__worker_allow_again;
+    pool->scaler.timer.due = wpool__scaler_due;
+    pool->scaler.stall.due = wpool__scaler_stall_due;
+    wpool__store_relaxed(&pool->scaler.poke, WPOOL__POKE_NEVER); /* relaxed: no other thread yet */
+    pool->scaler.grown_at = pool->scaler.shrunk_at = pool->scaler.failed_at = INT64_MIN;
     wpool__pool_adjust(pool, config);
     wpool__platform_random(pool->uuid, sizeof pool->uuid);
     memcpy(&pool->table.first_generation, pool->uuid, sizeof pool->table.first_generation);
+    memcpy(&pool->keeper.random, pool->uuid, sizeof pool->keeper.random);
+    pool->keeper.random |= 1;
     pool->uuid[6] = (unsigned char)((pool->uuid[6] & 0x0F) | 0x40); /* version 4 (RFC 9562) */
     pool->uuid[8] = (unsigned char)((pool->uuid[8] & 0x3F) | 0x80);
 }
@@ -5804,12 +7672,14 @@ static bool wpool__pool_furnish(wpool *pool) {
     wpool__shelf_init(&pool->idle.sleepers, a, sizeof(wpool__sleeper), n);
     wpool__shelf_init(&pool->watch.accounts, a, sizeof(wpool__account), n + 1);
     wpool__shelf_init(&pool->table.records, a, sizeof(wpool__record), WPOOL_RECORDS);
-    pool->idle.lot = pool->table.lot = pool->results.lot = &pool->lot;
+    wpool__shelf_init(&pool->orders.cards, a, sizeof(wpool__card), WPOOL_RECORDS);
+    pool->idle.lot = pool->table.lot = pool->results.lot = pool->orders.lot = &pool->lot;
     pool->results.table = &pool->table;
     if (!wpool__shelf_grow(&pool->watch.accounts)) return false;
     wpool__watch_account(&pool->watch, 0)->is_shared = pool->watch.removed.is_shared = true;
     /* unbuffered: a place for each worker without work */
     if (!wpool__queue_init(&pool->queue, a, capacity ? capacity : n)) return false;
+    if (capacity && !wpool__pool_make_room(pool, pool->config.order, capacity)) return false;
     while (wpool__crew_count(pool) < n + WPOOL_GUESTS)
         if (!wpool__crew_add(pool)) return false;
     if (pool->is_inline) wpool__crew_count_in(wpool__crew_at(pool, WPOOL_GUESTS), WPOOL__SERVES);
@@ -5831,8 +7701,10 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     if (is_made && config->start_paused) wpool__pool_set(pool, WPOOL__PAUSED);
     if (is_made && pool->is_inline) wpool__worker_begin(wpool__crew_at(pool, WPOOL_GUESTS));
     if (is_made && !pool->is_inline) status = wpool__crew_grow(pool, config->workers);
-    if (status == WPOOL_OK && config->interrupt_signal && !wpool__keeper_start(pool))
-        status = WPOOL_NO_THREAD;
+    bool has_time = config->interrupt_signal || config->retry.attempts > 1 ||
+                    config->rate.per_second > 0 || config->hooks.stalled;
+    if (status == WPOOL_OK && has_time && !wpool__keeper_start(pool)) status = WPOOL_NO_THREAD;
+    if (status == WPOOL_OK && !wpool__scaler_start(pool)) status = WPOOL_NO_THREAD;
     if (status == WPOOL_OK && config->group) status = wpool__upstream_enter(pool, config->group);
 #ifndef WPOOL_NO_THREADS
     if (status == WPOOL_OK && config->interrupt_signal)
@@ -6224,20 +8096,25 @@ WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_i
 
 WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
     wpool_status status = wpool__check(pool);
-    if (id) *id = 0;
-    if (status != WPOOL_OK || !fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
-    return wpool__pool_submit(pool, fn, arg, NULL, WPOOL_REFUSE, WPOOL_NOW, id);
+    if (status == WPOOL_OK && !fn) status = WPOOL_INVALID;
+    if (status == WPOOL_OK)
+        status = wpool__pool_submit(pool, fn, arg, NULL, WPOOL_REFUSE, WPOOL_NOW, id);
+    if (id && status != WPOOL_OK) *id = 0;
+    return status;
 }
 
 WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
                                          const wpool_options *options, wpool_id *id) {
     wpool_status status = wpool__check(pool);
-    if (id) *id = 0;
-    if (status != WPOOL_OK || !fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    if (status == WPOOL_OK && !(fn && wpool__options_are_fit(pool, options)))
+        status = WPOOL_INVALID;
     int64_t timeout = options ? options->timeout : 0;
-    wpool_when_full when_full = timeout ? WPOOL_BLOCK : wpool__pool_policy(pool);
-    return wpool__pool_submit(pool, fn, arg, options, when_full, timeout ? timeout : WPOOL_FOREVER,
-                              id);
+    if (status == WPOOL_OK)
+        status = wpool__pool_submit(pool, fn, arg, options,
+                                    timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
+                                    timeout ? timeout : WPOOL_FOREVER, id);
+    if (id && status != WPOOL_OK) *id = 0;
+    return status;
 }
 
 WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, size_t n,
@@ -6245,12 +8122,13 @@ WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, 
     wpool_status status = wpool__check(pool);
     size_t done = 0;
     if (status == WPOOL_OK && (!fn || (!args && n))) status = WPOOL_INVALID;
-    if (status == WPOOL_OK && !pool->config.results) {
-        wpool__batch batch = {NULL, fn, args, n};
+    bool is_plain = status == WPOOL_OK && !pool->config.results && pool->config.retry.attempts <= 1;
+    if (is_plain) {
+        wpool__batch batch = {NULL, fn, args, n, WPOOL_NORMAL};
         done = wpool__pool_accept(pool, &batch, wpool__pool_policy(pool), WPOOL__NEVER, &status);
     }
     while (status == WPOOL_OK && done < n) {
-        wpool__batch jobs = {NULL, fn, args + done, n - done};
+        wpool__batch jobs = {NULL, fn, args + done, n - done, WPOOL_NORMAL};
         done += wpool__pool_submit_records(pool, &jobs, &status);
     }
     if (why) *why = status;
@@ -6266,27 +8144,27 @@ WPOOL_API void wpool_job_init(wpool_job *job, wpool_fn fn, void *arg) {
 
 WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool_options *options) {
     wpool_status status = wpool__check(pool);
-    if (status != WPOOL_OK || !job || !job->fn) return status != WPOOL_OK ? status : WPOOL_INVALID;
+    bool is_fit = status != WPOOL_OK || (job && job->fn && wpool__options_are_fit(pool, options));
+    if (status != WPOOL_OK || !is_fit) return is_fit ? status : WPOOL_INVALID;
     wpool_state state;
     if (!wpool__job_enter(job, &state)) return WPOOL_ALREADY;
     const wpool_job before = {.error = job->error,
                               .name = job->name,
                               .on_done = job->on_done,
-                              .accepted_ns = job->accepted_ns};
+                              .accepted_ns = job->accepted_ns,
+                              .attempts = job->attempts};
     wpool__pool_prepare(pool, job, options);
     int64_t timeout = options ? options->timeout : 0;
-    status = wpool__pool_enter(job);
-    if (status == WPOOL_OK) {
-        status = wpool__pool_accept_one(pool, (wpool__call){wpool__worker_run_record, job},
-                                        timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
+    status = wpool__pool_enter(job, options);
+    if (status == WPOOL_OK)
+        status = wpool__pool_accept_job(job, timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
                                         timeout ? timeout : WPOOL_FOREVER);
-        if (status != WPOOL_OK) wpool__pool_withdraw(job);
-    }
     if (status != WPOOL_OK) { /* as it was */
         job->error = before.error;
         job->name = before.name;
         job->on_done = before.on_done;
         job->accepted_ns = before.accepted_ns;
+        job->attempts = before.attempts;
         wpool__job_publish(&pool->lot, job, state);
         wpool__worker_tell_drivers(pool);
     }
@@ -6298,7 +8176,8 @@ WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout) {
     wpool_state state = wpool__job_state_of(job);
     if (state >= WPOOL_STATE_SUCCEEDED) return WPOOL_OK; /* its pool may be gone */
     /* delayed: a submitter is filling it in; in a forked child, for ever */
-    if (state == WPOOL_STATE_UNKNOWN || state == WPOOL_STATE_DELAYED) return WPOOL_UNKNOWN;
+    bool is_entering = state == WPOOL_STATE_DELAYED && !wpool__job_is_held(job);
+    if (state == WPOOL_STATE_UNKNOWN || is_entering) return WPOOL_UNKNOWN;
     wpool_status status = wpool__check(job->pool);
     return status == WPOOL_OK ? wpool__pool_wait(job->pool, job, timeout) : status;
 }
@@ -6415,6 +8294,52 @@ WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), 
     return WPOOL_CANCELLED;
 }
 
+WPOOL_API void wpool_progress(wpool_job *job) {
+    if (!job || !job->attempts || !job->run_limit) return;
+    wpool__store_relaxed(&job->watched, WPOOL_CLOCK()); /* relaxed: one word, and a guess */
+}
+
+WPOOL_API wpool_status wpool_blocking(wpool_job *job, void (*call)(void *arg), void *arg) {
+    if (!job || !call) return WPOOL_INVALID;
+    wpool_worker *worker = job->worker;
+    if (worker) wpool__watchdog_pause(worker->job, true);
+    wpool__worker_block(worker, true, false);
+    call(arg);
+    wpool__worker_block(worker, false, false);
+    if (worker) wpool__watchdog_pause(worker->job, false);
+    return WPOOL_OK;
+}
+
+/* -- lanes -- */
+
+WPOOL_API wpool_status wpool_lane_init(wpool_lane *lane, wpool *pool) {
+    wpool_status status = wpool__check(pool);
+    if (!lane || !wpool__rate_is_fit(&lane->rate)) return WPOOL_INVALID;
+    if (status != WPOOL_OK) return status;
+    if (lane->rate.per_second > 0 && !wpool__keeper_start(pool)) return WPOOL_NO_THREAD;
+    *lane = (wpool_lane){.max_running = lane->max_running ? lane->max_running : 1,
+                         .max_waiting = lane->max_waiting,
+                         .rate = lane->rate,
+                         .pool = pool,
+                         .timer = {.due = wpool__lane_due}};
+    wpool__bucket_set(&lane->bucket, &lane->rate);
+    return WPOOL_OK;
+}
+
+WPOOL_API wpool_status wpool_lane_destroy(wpool_lane *lane) {
+    if (!lane || !lane->pool) return WPOOL_INVALID;
+    wpool *pool = lane->pool;
+    wpool_status status = wpool__check(pool);
+    if (status != WPOOL_OK) return status;
+    wpool__keeper_lock(pool);
+    bool is_in_use = lane->running || lane->waiting;
+    if (!is_in_use) wpool__keeper_put(pool, &lane->timer, WPOOL__NEVER);
+    wpool__keeper_unlock(pool);
+    if (is_in_use) return WPOOL_RUNNING;
+    lane->pool = NULL;
+    return WPOOL_OK;
+}
+
 /* -- groups -- */
 
 WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent) {
@@ -6524,6 +8449,11 @@ WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     stats->workers_idle = wpool__idle_count(wpool__idle_word(&pool->idle));
     if (stats->workers_idle > stats->workers) stats->workers_idle = stats->workers;
     stats->workers_leaving = present > stats->workers ? present - stats->workers : 0;
+    wpool__scaler *scaler = &pool->scaler; /* relaxed, these: each for itself */
+    stats->workers_blocked = wpool__load_relaxed(&scaler->blocked);
+    if (stats->workers_blocked > stats->workers) stats->workers_blocked = stats->workers;
+    stats->scale_ups = wpool__load_relaxed(&scaler->ups);
+    stats->scale_downs = wpool__load_relaxed(&scaler->downs);
     return WPOOL_OK;
 }
 

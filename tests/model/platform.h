@@ -32,6 +32,9 @@ static void wpool__thread_interrupt(wpool__thread thread, int signal) {
 static void wpool__thread_name(const char *name, const char *which) { (void)name, (void)which; }
 static void wpool__thread_pin(unsigned index) { (void)index; }
 static unsigned wpool__platform_cpus(void) { return 1; }
+static uint64_t wpool__platform_rss(void) { return 0; }
+static double wpool__platform_memory(void) { return 0; }
+static double wpool__platform_pressure(void) { return 0; }
 static bool wpool__platform_has_fence(void) { return false; }
 static void wpool__platform_random(unsigned char *bytes, size_t n) { (void)bytes, (void)n; }
 static bool wpool__token_open(int ends[2]) { return (void)ends, false; }

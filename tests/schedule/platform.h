@@ -31,6 +31,9 @@ static void wpool__thread_interrupt(wpool__thread thread, int signal) {
     SCHED_CHECK(thread > 0 && signal > 0);
 }
 static unsigned wpool__platform_cpus(void) { return 2; }
+static uint64_t wpool__platform_rss(void) { return 0; }
+static double wpool__platform_memory(void) { return 0; }
+static double wpool__platform_pressure(void) { return 0; }
 static bool wpool__platform_has_fence(void) { return sched.has_fences; }
 static void wpool__platform_random(unsigned char *bytes, size_t n) {
     while (n-- > 0)
