@@ -264,7 +264,8 @@ typedef enum wpool_state {
     WPOOL_STATE_RUNNING,
     WPOOL_STATE_SUCCEEDED, /* returned 0 */
     WPOOL_STATE_FAILED,    /* returned an error, or left its thread with pthread_exit */
-    WPOOL_STATE_CANCELLED, /* was told to end while running, and returned an error */
+    WPOOL_STATE_CANCELLED, /* was told to end while running, and returned an error; or before it ran
+                              again */
     WPOOL_STATE_DISCARDED  /* accepted, never started */
 } wpool_state;
 
@@ -360,7 +361,8 @@ typedef struct wpool_hooks {
                    const wpool_scale_event *event);          /* a decision has been carried out */
     void (*job_stuck)(void *user, const wpool_stuck *stuck); /* once for each run, see run_limit */
     void (*stalled)(void *user, wpool *pool); /* jobs are queued, but every worker has waited for
-                                                 something for a second, and none may be added */
+                                                 other jobs for a second, and none may be added; not
+                                                 inline */
 } wpool_hooks;
 
 /* When workers come and go by themselves: between min_workers (or workers, if that is 0) and
@@ -388,11 +390,11 @@ typedef struct wpool_scaling {
 
 /* When a failed job is tried again. Zero means default. */
 typedef struct wpool_retry {
-    unsigned attempts;                  /* how often it is started at most (1: no retry) */
-    int64_t delay;                      /* before the second (10 ms) */
-    int64_t max_delay;                  /* (one minute) */
-    double factor;                      /* by which each delay is longer than the one before (2) */
-    double jitter;                      /* 0 to 1: that part of each delay is random (0) */
+    unsigned attempts; /* how often it is started at most (1: no retry) */
+    int64_t delay;     /* before the second (10 ms) */
+    int64_t max_delay; /* (one minute, or delay if that is longer) */
+    double factor;     /* by which each delay is longer than the one before (2) */
+    double jitter;     /* 0 to 1: up to that part of each delay is left out, at random (0) */
     bool (*when)(int error, void *arg); /* for which errors (NULL: any); arg is the job's */
 } wpool_retry;
 
@@ -416,8 +418,10 @@ typedef struct wpool_config {
     wpool_order order;         /* (WPOOL_FIFO) */
     wpool_scaling scaling;     /* when workers come and go by themselves */
     wpool_retry retry;         /* of jobs whose options have none (no retry) */
-    wpool_rate rate;           /* at which jobs start (no limit). While it holds jobs back, idle
-                                  workers do not help with loops and forked jobs either */
+    wpool_rate rate;           /* at which jobs start (no limit). One that a worker runs since it
+                                  waits for it, or its submitter (WPOOL_RUN), does so at once, and
+                                  others the later. While it holds jobs back, idle workers do not
+                                  help with loops and forked jobs either */
     bool results;              /* deliver every finished job of the pool's own to wpool_take */
     bool start_paused;         /* nothing starts before wpool_start */
     wpool_help help;           /* (WPOOL_HELP_NARROW) */
@@ -457,10 +461,10 @@ typedef struct wpool_options {
     wpool_group *group; /* of which the job becomes a member until it has ended (NULL: none) */
     wpool_priority priority; /* (WPOOL_NORMAL) */
     int64_t delay;           /* it does not start before so much time has passed (0: at once) */
-    int64_t period;          /* it runs again and again, so far apart from the first time on: a time
-                                that has passed while it ran is left out, none is late because of
-                                another. Until it fails, is cancelled, or the pool is closed (0:
-                                once) */
+    int64_t period;          /* it runs again and again, so far apart from the first time on: a
+                                time that has passed while it ran is left out, none is late because
+                                of another. Until it fails, is cancelled, or the pool is closed:
+                                then it has succeeded, if it ever ran (0: once) */
     int64_t run_limit;     /* running longer than that is reported to hooks.job_stuck (0: never) */
     wpool_retry retry;     /* (as config.retry says) */
     wpool_lane *lane;      /* that it waits in, and runs in (NULL: none) */
@@ -498,8 +502,8 @@ struct wpool_lane {
     size_t max_waiting;   /* (0: no limit) */
     wpool_rate rate;      /* (no limit) */
     wpool *pool;
-    wpool_job *first, **last;
-    size_t waiting, running;
+    wpool_job *first, **last, *latest;
+    size_t waiting, running, ending;
     wpool_lane *next, **link;
     wpool__timer timer;
     wpool__bucket bucket;
@@ -1244,7 +1248,9 @@ static double wpool__platform_find(const char *file, const char *word) {
 /* Memory of the process, in bytes; 0: not known. */
 static uint64_t wpool__platform_rss(void) {
     long long pages = -1;
-    wpool__platform_read(WPOOL_SYSTEM_ROOT "/proc/self", "statm", &pages);
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s/proc/self", WPOOL_SYSTEM_ROOT);
+    wpool__platform_read(directory, "statm", &pages);
     return pages > 0 ? (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
@@ -4097,6 +4103,9 @@ static void wpool__keeper_unlock(wpool *pool) {
     if (is_news) wpool__event_notify_all(&pool->lot, &keeper->timers.changed);
     if (has_room) wpool__event_notify_all(&pool->lot, &keeper->lane_room);
     if (is_ready) wpool__worker_announce(pool);
+    /* [E1] after it is ready: who takes on a worker runs it */
+    if (is_ready && wpool__load_seq_cst(&pool->watch.takers_asleep) != 0)
+        wpool__event_notify_all(&pool->lot, &pool->results.event);
     if (is_news || has_room) wpool__worker_tell_drivers(pool);
 }
 
@@ -4253,26 +4262,30 @@ enum { WPOOL__LANE_NOT, WPOOL__LANE_WAITS, WPOOL__LANE_RUNS };    /* counted how
 
 /* One that another one waits for, and the other one. */
 typedef struct wpool__edge {
-    wpool_job *after;
+    wpool_job *after, *before;
     struct wpool__edge *next, **link; /* link NULL: that has ended */
 } wpool__edge;
 
-/* A worker that waits for a group, and may run what becomes ready. */
+/* A worker that waits for a group (job NULL) or a job, and may run what becomes ready. */
 typedef struct wpool__rouse {
     struct wpool__rouse *next, **link;
     wpool__lot *lot;
     WPOOL_ATOMIC(uint32_t) * woken;
+    wpool_job *job;
 } wpool__rouse;
 
 /* -- rates -- */
 
 static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
     int64_t interval = 0, burst = rate->burst ? (int64_t)rate->burst : 1;
-    if (rate->per_second > 0) interval = (int64_t)(1e9 / rate->per_second);
-    if ((double)interval * rate->per_second < 1e9 && rate->per_second > 0) interval++;
+    double apart = rate->per_second > 0 ? 1e9 / rate->per_second : 0;
+    interval = (int64_t)(apart < 1e18 ? apart : 1e18);
+    if ((double)interval < apart) interval++; /* never too often */
     if (interval > WPOOL__NEVER / 4 / burst) interval = WPOOL__NEVER / 4 / burst;
-    wpool__store_relaxed(&bucket->interval, interval); /* relaxed, both: only the values */
+    int64_t soon = WPOOL_CLOCK() + burst * interval;
+    wpool__store_relaxed(&bucket->interval, interval); /* relaxed, these: only the values */
     wpool__store_relaxed(&bucket->window, (burst - 1) * interval);
+    if (wpool__load_relaxed(&bucket->next) > soon) wpool__store_relaxed(&bucket->next, soon);
 }
 
 /* Takes a part of the rate: 0; or when there will be one. Any thread. */
@@ -4296,14 +4309,11 @@ static void wpool__bucket_charge(wpool__bucket *bucket, int parts) {
 
 /* -- being ready -- */
 
-static void wpool__pace_release(wpool_job *job) {
-    wpool *pool = job->pool;
-    bool is_ranked = wpool__pool_order(pool) == WPOOL_PRIORITY;
-    wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
-    wpool__job_admit(&pool->lot, job);
-    wpool__orders_put_ready(&pool->orders, is_ranked ? job->priority : WPOOL_NORMAL, job);
-    pool->keeper.is_ready = true;
-    for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next) {
+/* There is something ready, perhaps for this one. */
+static void wpool__rouse_call(const wpool__rouse *rouse) {
+    if (rouse->job) {
+        wpool__job_stir(rouse->lot, rouse->job);
+    } else {
         wpool__store_relaxed(rouse->woken, 1); /* relaxed: it takes the lock again */
         WPOOL_UNPARK(rouse->lot, rouse->woken, 1);
     }
@@ -4323,6 +4333,17 @@ static void wpool__rouse_leave(wpool *pool, wpool__rouse *rouse) {
     *rouse->link = rouse->next;
     if (rouse->next) rouse->next->link = rouse->link;
     wpool__keeper_unlock(pool);
+}
+
+static void wpool__pace_release(wpool_job *job) {
+    wpool *pool = job->pool;
+    bool is_ranked = wpool__pool_order(pool) == WPOOL_PRIORITY;
+    wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    wpool__job_admit(&pool->lot, job);
+    wpool__orders_put_ready(&pool->orders, is_ranked ? job->priority : WPOOL_NORMAL, job);
+    pool->keeper.is_ready = true;
+    for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next)
+        wpool__rouse_call(rouse);
 }
 
 /* Takes a held job out of the list that it is in; a lane where nobody waits out of that of lanes.
@@ -4361,6 +4382,7 @@ static void wpool__lane_give_turn(wpool_job *job) {
     wpool_lane *lane = job->lane;
     lane->waiting--;
     lane->running++;
+    lane->latest = job;
     job->lane_part = WPOOL__LANE_RUNS;
     if (lane->max_waiting) job->pool->keeper.has_room = true;
 }
@@ -4420,6 +4442,7 @@ static void wpool__lane_return(wpool_job *job) {
     if (job->lane_part != WPOOL__LANE_RUNS) return;
     lane->running--;
     lane->waiting++;
+    if (lane->latest == job) lane->latest = NULL;
     job->lane_part = WPOOL__LANE_WAITS;
     wpool__lane_go_on(lane);
 }
@@ -4429,9 +4452,31 @@ static void wpool__lane_leave(wpool_job *job) {
     wpool_lane *lane = job->lane;
     if (job->lane_part == WPOOL__LANE_NOT) return;
     *(job->lane_part == WPOOL__LANE_RUNS ? &lane->running : &lane->waiting) -= 1;
+    if (lane->latest == job) lane->latest = NULL;
     job->lane_part = WPOOL__LANE_NOT;
     if (lane->max_waiting) job->pool->keeper.has_room = true;
     wpool__lane_go_on(lane);
+}
+
+/* The same in two steps, so that the next one begins after the result of this one is there. Between
+   them the lane stays. */
+static wpool_lane *wpool__lane_end(wpool_job *job) {
+    wpool_lane *lane = job->lane;
+    if (job->lane_part != WPOOL__LANE_RUNS) {
+        wpool__lane_leave(job);
+        return NULL;
+    }
+    lane->ending++;
+    if (lane->latest == job) lane->latest = NULL;
+    return lane;
+}
+
+static void wpool__lane_ended(wpool *pool, wpool_lane *lane) {
+    wpool__keeper_lock(pool);
+    lane->ending--;
+    lane->running--;
+    wpool__lane_go_on(lane);
+    wpool__keeper_unlock(pool);
 }
 
 /* -- the time of a job: one timer, set for the next of all that it has -- */
@@ -4445,7 +4490,7 @@ static int64_t wpool__job_next_time(const wpool_job *job, int64_t now) {
 
 /* now: 0, or what was due by then has been seen to. */
 static void wpool__pace_arm(wpool_job *job, int64_t now) {
-    job->has_timer = true;
+    if (!job->has_timer) job->has_timer = true; /* not written anew: its finisher may read it */
     wpool__keeper_put(job->pool, &job->timer, wpool__job_next_time(job, now));
 }
 
@@ -4482,6 +4527,21 @@ static bool wpool__pace_admit(wpool_job *job) {
     wpool__pace_step(job);
     wpool__keeper_unlock(pool);
     return false; /* a worker will discard it */
+}
+
+/* A queued job that holds the held one back, as far as it can be told; only its address may be
+   used. NULL: none. */
+static wpool_job *wpool__pace_before(wpool *pool, wpool_job *job) {
+    wpool__keeper_lock(pool);
+    while (job && wpool__job_is_held(job)) {
+        wpool_job *before = job->place == WPOOL__PLACE_LANE ? job->lane->latest : NULL;
+        for (size_t i = 0; !before && job->edges && i < job->edge_count; i++)
+            if (job->edges[i].link) before = job->edges[i].before;
+        job = before;
+    }
+    if (job && wpool__job_state_of(job) != WPOOL_STATE_WAITING) job = NULL;
+    wpool__keeper_unlock(pool);
+    return job;
 }
 
 /* Tells a job that stays in memory to end, or not to start. A caller-owned one that is held is
@@ -4553,6 +4613,7 @@ static void wpool__after_wait_for(wpool_job *job, wpool__edge *edge, wpool_job *
     wpool__keeper_lock(job->pool);
     wpool_state state = wpool__job_depend(before);
     edge->after = job;
+    edge->before = before;
     if (state == WPOOL_STATE_UNKNOWN) {
         edge->next = before->dependents;
         edge->link = &before->dependents;
@@ -4641,11 +4702,18 @@ static bool wpool__watchdog_look(wpool_job *job, int64_t now, wpool_stuck *stuck
 
 /* -- again: a job that has failed, or whose period has passed -- */
 
+/* So much later, but not never. */
+static int64_t wpool__pace_when(int64_t now, int64_t delay) {
+    return delay < WPOOL__NEVER - 1 - now ? now + delay : WPOOL__NEVER - 1;
+}
+
 /* How long to wait after so many failures. */
 static int64_t wpool__retry_delay(const wpool_retry *retry, unsigned failures, uint32_t *random) {
     double delay = (double)(retry->delay ? retry->delay : WPOOL_MS(10));
     double most = (double)(retry->max_delay ? retry->max_delay : WPOOL_SECONDS(60));
     double factor = retry->factor > 0 ? retry->factor : 2;
+    if (!retry->max_delay && most < delay) most = delay;
+    if (most > 9.2e18) most = 9.2e18;
     for (unsigned i = 1; i < failures && delay < most && factor != 1; i++)
         delay *= factor;
     if (delay > most) delay = most;
@@ -4657,8 +4725,8 @@ static int64_t wpool__retry_delay(const wpool_retry *retry, unsigned failures, u
 
 /* The first time after now that is a number of periods after the last. */
 static int64_t wpool__period_next(const wpool_job *job, int64_t now) {
-    int64_t late = now - job->due_ns;
-    return job->due_ns + (late / job->period + 1) * job->period;
+    int64_t late = (now - job->due_ns) / job->period * job->period;
+    return wpool__pace_when(job->due_ns + late, job->period);
 }
 
 /* The job has ended so. True: it will run again, and is in no worker's hands any more. */
@@ -4680,9 +4748,10 @@ static bool wpool__pace_return(wpool__account *account, wpool_job *job, wpool_st
         job->is_paced = true;
         job->failures = is_retried ? job->failures + 1 : 0;
         if (!is_retried) job->due_ns = wpool__period_next(job, now);
-        job->ready_ns =
-            is_retried ? now + wpool__retry_delay(&job->retry, job->failures, &pool->keeper.random)
-                       : job->due_ns;
+        job->ready_ns = job->due_ns;
+        if (is_retried)
+            job->ready_ns = wpool__pace_when(
+                now, wpool__retry_delay(&job->retry, job->failures, &pool->keeper.random));
         wpool__account_end(&pool->lot, account, WPOOL__STATE_RETURNED);
         wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: a count for onlookers */
         job->look_ns = 0;
@@ -4865,14 +4934,21 @@ static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state s
    What workers do: take a call, run it, finish it, look for the next; rest when there is none; help
    while a job waits. */
 
-/* The job ends, as far as its time, its lane and those that it waited for are concerned. */
-static void wpool__worker_settle_pace(wpool *pool, wpool_job *job) {
+/* The job ends, as far as its time, its lane and those that it waited for are concerned. The lane
+   that is to be told when its result is there; NULL: none. */
+static wpool_lane *wpool__worker_settle_pace(wpool *pool, wpool_job *job, bool has_result) {
+    wpool_lane *lane = NULL;
     wpool__after_leave(job);
-    if (!job->has_timer && !job->lane) return;
+    if (!job->has_timer && !job->lane) return NULL;
     wpool__keeper_lock(pool);
     wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);
-    if (job->lane) wpool__lane_leave(job);
+    if (job->lane && has_result) {
+        lane = wpool__lane_end(job);
+    } else if (job->lane) {
+        wpool__lane_leave(job);
+    }
     wpool__keeper_unlock(pool);
+    return lane;
 }
 
 /* Ends a job that has a record and has run, or not: counts it, delivers it. Exactly once for each.
@@ -4886,7 +4962,8 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     void *arg = job->arg;
     job->finished_ns = WPOOL_CLOCK();
     if (group) wpool__group_leave(group, job, state);
-    wpool__worker_settle_pace(pool, job);
+    bool has_result = !is_owned_by_caller && pool->config.results;
+    wpool_lane *lane = wpool__worker_settle_pace(pool, job, has_result);
     wpool__job_describe(job, state, &result);
     wpool__account_deliver(account, true);
     /* first of all it is no longer queued: on_done may submit */
@@ -4902,6 +4979,7 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     } else if (on_done) {
         on_done(arg, &result);
     }
+    if (lane) wpool__lane_ended(pool, lane);
     if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
     wpool__worker_tell_drivers(pool);
@@ -5128,12 +5206,14 @@ static void wpool__frame_run(wpool__frame *frame) {
     wpool_job *job = (wpool_job *)call.arg;
     bool is_to_run = (wpool__worker_control(pool) & WPOOL__STOPPED) == 0;
     if (is_to_run && has_record) is_to_run = wpool__job_set_running(job, 0);
+    bool is_late = is_to_run && has_record && wpool__job_is_late(job);
+    if (!is_to_run || is_late) wpool__bucket_charge(&pool->bucket, -1); /* it starts none */
     if (!is_to_run) {
         frame->call.fn = NULL;
         wpool__worker_discard(pool, frame->account, call);
         return;
     }
-    if (has_record && wpool__job_is_late(job)) {
+    if (is_late) {
         frame->call.fn = NULL;
         wpool__job_end(job);
         wpool__worker_end_unrun(pool, frame->account, job);
@@ -6094,11 +6174,14 @@ static void wpool__scaler_decide_shrink(const wpool__rules *rules, const wpool__
     decision->look_again = wpool__scaler_sooner(decision->look_again, from);
 }
 
-/* How many jobs must wait for the next decision, if none is to be made now. */
-static uint64_t wpool__scaler_poke_at(const wpool__rules *rules, const wpool__view *view) {
-    uint64_t most = wpool__scaler_load(rules, view);
-    if (rules->scaling.wait > 0 && view->waiting == 0) most = 1;
-    if (view->blocked > view->lent && view->idle + UINT64_C(1) < most) most = view->idle + 1;
+/* How many jobs must wait for the next decision, if none is to be made now; or only for blocked
+   workers, since what is wanted otherwise must wait. */
+static uint64_t wpool__scaler_poke_at(const wpool__rules *rules, const wpool__view *view,
+                                      bool must_wait) {
+    uint64_t most = must_wait ? UINT64_MAX : wpool__scaler_load(rules, view);
+    uint64_t surplus = view->idle + UINT64_C(1);
+    if (!must_wait && rules->scaling.wait > 0 && view->waiting == 0) most = 1;
+    if (view->blocked > view->lent && view->waiting < surplus && surplus < most) most = surplus;
     return most;
 }
 
@@ -6117,8 +6200,9 @@ static wpool__decision wpool__scaler_decide(const wpool__rules *rules, const wpo
     }
     decision.reason = WPOOL_SCALE_NONE;
     if (want && room) decision.look_again = from;
-    if (room && !want && !view->is_pressed) decision.poke_at = wpool__scaler_poke_at(rules, view);
-    if (decision.poke_at != UINT64_MAX && scaling->wait > 0 && view->oldest_since != WPOOL__NEVER)
+    bool may_grow = room && !view->is_pressed;
+    if (may_grow) decision.poke_at = wpool__scaler_poke_at(rules, view, want != 0);
+    if (may_grow && !want && scaling->wait > 0 && view->oldest_since != WPOOL__NEVER)
         decision.look_again = wpool__scaler_after(view->oldest_since, scaling->wait);
     if (view->workers > rules->min) wpool__scaler_decide_shrink(rules, view, &decision);
     bool has_rule = scaling->pressure || scaling->max_rss_bytes || scaling->max_memory_percent ||
@@ -6218,15 +6302,16 @@ static void wpool__scaler_act(wpool *pool, const wpool__decision *decision,
     wpool__scaler *scaler = &pool->scaler;
     unsigned done = 0;
     if (decision->delta > 0) {
+        wpool__add_relaxed(&scaler->ups, 1); /* relaxed, these: published by those who come or go */
         done = wpool__scaler_grow(pool, (unsigned)decision->delta);
         if (done < (unsigned)decision->delta) scaler->failed_at = view->now;
         if (done) scaler->grown_at = view->now;
-        if (done) wpool__add_relaxed(&scaler->ups, 1); /* relaxed, these: counts for onlookers */
+        if (!done) wpool__add_relaxed(&scaler->ups, UINT64_MAX);
         if (decision->reason == WPOOL_SCALE_BLOCKED) wpool__add_relaxed(&scaler->lent, done);
     } else {
+        wpool__add_relaxed(&scaler->downs, 1);
         wpool__scaler_shrink(pool, (unsigned)-decision->delta);
         scaler->shrunk_at = view->now;
-        wpool__add_relaxed(&scaler->downs, 1);
     }
     scaler->mark = 0; /* another one is to have waited so long */
 }
@@ -6685,9 +6770,7 @@ static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
     job->period = options->period > 0 ? options->period : 0;
     job->run_limit = options->run_limit > 0 ? options->run_limit : 0;
     job->ready_ns = 0;
-    if (options->delay > 0)
-        job->ready_ns =
-            options->delay < WPOOL__NEVER - now ? now + options->delay : WPOOL__NEVER - 1;
+    if (options->delay > 0) job->ready_ns = wpool__pace_when(now, options->delay);
     job->due_ns = job->ready_ns ? job->ready_ns : now;
     job->wants_time = job->retry.attempts > 1 || job->period || job->run_limit || job->ready_ns;
     job->is_paced = job->lane || job->period || job->ready_ns || options->after_count;
@@ -6771,7 +6854,7 @@ static void wpool__pool_withdraw(wpool_job *job) {
     wpool_group *group = job->group;
     job->error = 0;
     if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
-    wpool__worker_settle_pace(job->pool, job);
+    wpool__worker_settle_pace(job->pool, job, false);
     if (group) wpool__group_untie(group, 0);
 }
 
@@ -6880,18 +6963,45 @@ static bool wpool__pool_is_movable(void *ctx) {
     return state >= WPOOL_STATE_SUCCEEDED || state == WPOOL_STATE_WAITING;
 }
 
+/* Sleeps until the job changes, or something becomes ready that may hold it back. */
+static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, int64_t deadline) {
+    wpool *pool = worker->pool;
+    wpool__rouse rouse = {.lot = &pool->lot, .job = job};
+    uint32_t slept_on;
+    if (!wpool__job_is_held(job)) {
+        wpool__job_sleep(&pool->lot, job, deadline);
+        return;
+    }
+    wpool__rouse_enter(pool, &rouse);
+    /* once more: it is known now who waits, and on which word */
+    if (wpool__job_announce(job, &slept_on) &&
+        (wpool__pool_help(pool) == WPOOL_HELP_NONE || !wpool__pace_before(pool, job)))
+        WPOOL_PARK(&pool->lot, &job->state, slept_on, deadline);
+    wpool__rouse_leave(pool, &rouse);
+}
+
 /* Sleeps until there may be. Inline, who waits keeps the time. */
 static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *job,
                                              int64_t deadline) {
     wpool *pool = worker->pool;
     if (!pool->is_inline) {
         wpool__worker_block(worker, true, true);
-        wpool__job_sleep(&pool->lot, job, deadline);
+        wpool__pool_sleep_or_help(worker, job, deadline);
         wpool__worker_block(worker, false, true);
     } else if (!wpool__pool_await(pool, &pool->drive, wpool__pool_is_movable, job, deadline)) {
         return wpool__pool_gave_up(deadline);
     }
     return WPOOL_OK;
+}
+
+/* Runs a job that holds the held one back. False: there is none to be had. */
+static bool wpool__pool_clear_way(wpool_worker *worker, wpool_job *job) {
+    wpool__call call;
+    if (!wpool__job_is_held(job)) return false;
+    wpool_job *before = wpool__pace_before(worker->pool, job);
+    if (!before || !wpool__worker_dig(worker, before, false, &call)) return false;
+    wpool__worker_nest(worker, call);
+    return true;
 }
 
 /* The same as wait_now until it is true, on a worker, which may run jobs meanwhile. */
@@ -6915,7 +7025,7 @@ static wpool_status wpool__pool_wait_inside(wpool_worker *worker, wpool_job *job
             } else {
                 wpool__spin_on(&round);
             }
-        } else {
+        } else if (help == WPOOL_HELP_NONE || !wpool__pool_clear_way(worker, job)) {
             status = wpool__pool_sleep_inside(worker, job, deadline);
             if (status != WPOOL_OK) return status;
         }
@@ -6940,13 +7050,14 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
         return wpool__pool_gave_up(deadline);
     }
     worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
-    while (!wpool__pool_wait_now(&waiting)) {
-        if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
+    if (worker) wpool__watchdog_pause(worker->job, true);
+    while (!wpool__pool_wait_now(&waiting) && !wpool__is_past(deadline)) {
         wpool__worker_block(worker, true, true);
         wpool__job_sleep(&pool->lot, job, deadline);
         wpool__worker_block(worker, false, true);
     }
-    return waiting.status;
+    if (worker) wpool__watchdog_pause(worker->job, false);
+    return waiting.status == WPOOL_EMPTY ? WPOOL_TIMEOUT : waiting.status;
 }
 
 /* -- waiting for a group -- */
@@ -6973,6 +7084,11 @@ static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
         if (view->thread && state == WPOOL_STATE_RUNNING &&
             wpool__load_relaxed(&job->thread) == view->thread)
             view->is_own = true;
+        wpool_job *before = NULL;
+        if (job->pool == view->pool && wpool__job_is_held(job))
+            before = wpool__pace_before(job->pool, job);
+        if (before) view->next = before;
+        if (before && !view->thread) return;
         if (state != WPOOL_STATE_WAITING && !is_held) continue;
         if (job->pool == view->pool && !is_held) {
             view->next = job;
@@ -7173,15 +7289,20 @@ static bool wpool__pool_take_or_run(void *ctx) {
     wpool__taking *taking = (wpool__taking *)ctx;
     if (wpool__pool_take_now(taking)) return true;
     taking->status = WPOOL_EMPTY;
-    return wpool__crew_present(taking->pool) != taking->present;
+    bool is_paused = wpool__control_is_paused(wpool__worker_control(taking->pool));
+    return wpool__crew_present(taking->pool) != taking->present ||
+           (!is_paused && wpool__orders_has_ready(&taking->pool->orders));
 }
 
-/* Counts one more worker of so many that sleeps there. False: it would be the last one. */
+/* Counts one more worker of so many that sleeps there. False: it would be the last one, and nothing
+   is delayed. */
 static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
     uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
     uint32_t next;
     do {
-        next = asleep + 1 >= present ? asleep : asleep + 1;
+        bool is_last = asleep + 1 >= present &&
+                       wpool__load_seq_cst(&pool->watch.held) == 0; /* [E1] as below */
+        next = is_last ? asleep : asleep + 1;
         /* relaxed: whoever comes last sees the others, since it changes the same word */
     } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, next));
     return next != asleep;
@@ -7480,9 +7601,7 @@ static bool wpool__scaling_is_fit(const wpool_scaling *scaling) {
 }
 
 /* Not so if one is not a number. */
-static bool wpool__rate_is_fit(const wpool_rate *rate) {
-    return rate->per_second >= 0 && rate->per_second <= 1e9;
-}
+static bool wpool__rate_is_fit(const wpool_rate *rate) { return rate->per_second >= 0; }
 
 static bool wpool__retry_is_fit(const wpool_retry *retry) {
     return retry->delay >= 0 && retry->max_delay >= 0 && retry->jitter >= 0 && retry->jitter <= 1 &&
@@ -8331,10 +8450,16 @@ WPOOL_API wpool_status wpool_lane_destroy(wpool_lane *lane) {
     wpool *pool = lane->pool;
     wpool_status status = wpool__check(pool);
     if (status != WPOOL_OK) return status;
-    wpool__keeper_lock(pool);
-    bool is_in_use = lane->running || lane->waiting;
-    if (!is_in_use) wpool__keeper_put(pool, &lane->timer, WPOOL__NEVER);
-    wpool__keeper_unlock(pool);
+    unsigned round = 0;
+    bool is_in_use, is_ending;
+    do {
+        wpool__keeper_lock(pool);
+        is_in_use = lane->running > lane->ending || lane->waiting;
+        is_ending = !is_in_use && lane->ending; /* another thread is about to be done with it */
+        if (!is_in_use) wpool__keeper_put(pool, &lane->timer, WPOOL__NEVER);
+        wpool__keeper_unlock(pool);
+        if (is_ending) wpool__spin_on(&round);
+    } while (is_ending);
     if (is_in_use) return WPOOL_RUNNING;
     lane->pool = NULL;
     return WPOOL_OK;
