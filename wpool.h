@@ -2784,9 +2784,18 @@ static bool wpool__job_hold(wpool_job *job) {
     return true;
 }
 
-static bool wpool__job_is_held(const wpool_job *job) {
+/* Its state, and whether it is held, at the same instant. */
+static wpool_state wpool__job_look_at(const wpool_job *job, bool *is_held) {
     /* [J1] as in state_of */
-    return (wpool__load_seq_cst((WPOOL_ATOMIC(uint32_t) *)&job->state) & WPOOL__JOB_HELD) != 0;
+    uint32_t word = wpool__load_seq_cst((WPOOL_ATOMIC(uint32_t) *)&job->state);
+    *is_held = (word & WPOOL__JOB_HELD) != 0;
+    return (wpool_state)(word & 0xFF);
+}
+
+static bool wpool__job_is_held(const wpool_job *job) {
+    bool is_held;
+    (void)wpool__job_look_at(job, &is_held);
+    return is_held;
 }
 
 /* From held to being discarded. Under the lock of [pace]. False: it is not held. */
@@ -2877,10 +2886,11 @@ static bool wpool__job_announce(wpool_job *job, uint32_t *slept_on) {
     return wpool__cas_seq_cst(&job->state, &seen, *slept_on);
 }
 
-/* Sleeps until the job has finished, time is out, or for no reason. */
-static void wpool__job_sleep(wpool__lot *lot, wpool_job *job, int64_t deadline) {
+/* Sleeps until the job is in that state no more, time is out, or for no reason. */
+static void wpool__job_sleep(wpool__lot *lot, wpool_job *job, wpool_state state, int64_t deadline) {
     uint32_t slept_on;
-    if (wpool__job_announce(job, &slept_on)) WPOOL_PARK(lot, &job->state, slept_on, deadline);
+    if (wpool__job_announce(job, &slept_on) && (slept_on & 0xFF) == state)
+        WPOOL_PARK(lot, &job->state, slept_on, deadline);
 }
 
 /* Lets those who sleep on the job look around. */
@@ -3687,7 +3697,8 @@ enum {
 
 /* Do no jobs start? Once stopped, nothing is held back: what is left is to be discarded. */
 static bool wpool__control_is_paused(uint32_t control) {
-    return (control & (WPOOL__PAUSED | WPOOL__THROTTLED)) && !(control & WPOOL__STOPPED);
+    return (control & (WPOOL__PAUSED | WPOOL__THROTTLED)) &&
+           !(control & (WPOOL__STOPPED | WPOOL__EXIT));
 }
 
 /* Which pools the calling thread works for at this moment, innermost first. */
@@ -4217,6 +4228,7 @@ static void wpool__scaler_wake(wpool *pool) {
 
 /* Work was made: wakes it if that is what it waits for. */
 static void wpool__scaler_notice(wpool *pool) {
+    if (wpool__load_seq_cst(&pool->scaler.poke) == WPOOL__POKE_NEVER) return; /* [X1] as there */
     if (wpool__scaler_wants(pool, false)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
 }
 
@@ -4298,6 +4310,8 @@ static int64_t wpool__bucket_take(wpool__bucket *bucket) {
         from = next > now ? next : now;
         if (from - now > window) return from - window;
     } while (!wpool__cas_relaxed(&bucket->next, &next, from + interval));
+    int64_t changed = wpool__load_relaxed(&bucket->interval) - interval;
+    if (changed) wpool__add_relaxed(&bucket->next, changed); /* relaxed, all: as above */
     return 0;
 }
 
@@ -4595,7 +4609,6 @@ static wpool_job *wpool__pace_take_periodic(wpool *pool) {
 
 /* The job waits for these no more. Without the lock. */
 static void wpool__after_leave(wpool_job *job) {
-    if (!job->edges) return;
     wpool__keeper_lock(job->pool);
     for (size_t i = 0; i < job->edge_count; i++) {
         wpool__edge *edge = &job->edges[i];
@@ -4634,12 +4647,10 @@ static wpool_status wpool__after_enter(wpool_job *job, const wpool_id *ids, size
     job->edge_count = count;
     for (size_t i = 0; i < count; i++) {
         wpool__record *before = ids[i] == job->id ? NULL : wpool__table_pin(&pool->table, ids[i]);
-        if (!before) {
-            wpool__after_leave(job);
-            return WPOOL_UNKNOWN;
-        }
-        wpool__after_wait_for(job, &job->edges[i], &before->job);
-        wpool__table_drop(&pool->table, before);
+        bool is_known = before && wpool__record_is_owned(before);
+        if (is_known) wpool__after_wait_for(job, &job->edges[i], &before->job);
+        if (before) wpool__table_drop(&pool->table, before);
+        if (!is_known) return WPOOL_UNKNOWN;
     }
     return WPOOL_OK;
 }
@@ -4938,7 +4949,7 @@ static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state s
    that is to be told when its result is there; NULL: none. */
 static wpool_lane *wpool__worker_settle_pace(wpool *pool, wpool_job *job, bool has_result) {
     wpool_lane *lane = NULL;
-    wpool__after_leave(job);
+    if (job->edges) wpool__after_leave(job);
     if (!job->has_timer && !job->lane) return NULL;
     wpool__keeper_lock(pool);
     wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);
@@ -5109,14 +5120,22 @@ static bool wpool__worker_remove(wpool *pool, wpool_job *job) {
     return true;
 }
 
-/* Cancels the job of a pinned record, which it lets go of. */
+/* Is it queued or held; or, if it is not to be told, has it begun just now? */
+static bool wpool__worker_may_remove(wpool_job *job, bool is_told) {
+    uint32_t word = wpool__load_seq_cst(&job->state); /* [C1] after it was told, or was not */
+    uint32_t state = word & 0xFF;
+    if (word & WPOOL__JOB_HELD || state == WPOOL_STATE_WAITING) return true;
+    return !is_told && state == WPOOL_STATE_RUNNING && !(word & WPOOL__JOB_ENDING);
+}
+
+/* Cancels the job of a pinned record, which it lets go of. It may change its place meanwhile. */
 static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
     wpool_job *job = &record->job;
-    bool is_hot = mode == WPOOL_HOT;
-    if (wpool__worker_remove(pool, job)) return WPOOL_OK;
-    bool is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, WPOOL__JOB_LAST);
-    if (is_running && is_hot && wpool__worker_remove(pool, job))
-        return WPOOL_OK; /* it has been accepted in between */
+    bool is_hot = mode == WPOOL_HOT, is_running;
+    do {
+        if (wpool__worker_remove(pool, job)) return WPOOL_OK;
+        is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, WPOOL__JOB_LAST);
+    } while ((is_hot || !is_running) && wpool__worker_may_remove(job, is_running));
     if (is_running && is_hot) wpool__worker_call_told(pool);
     wpool__table_drop(&pool->table, record);
     return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
@@ -5428,12 +5447,16 @@ static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__
 
 /* Does the rate allow to start a job? If not, and there are some, none starts before it does. */
 static bool wpool__worker_is_allowed(wpool *pool) {
-    int64_t when = wpool__bucket_take(&pool->bucket);
-    if (when == 0) return true;
+    if (wpool__bucket_take(&pool->bucket) == 0) return true;
     if (!wpool__worker_sees_work(pool)) return false;
-    wpool__or_seq_cst(&pool->control, WPOOL__THROTTLED); /* [C1] before the timer that ends it */
-    wpool__keeper_set(pool, &pool->throttle, when);
-    return false;
+    wpool__keeper_lock(pool);
+    int64_t when = wpool__bucket_take(&pool->bucket); /* the rate may be another one now */
+    if (when) {
+        wpool__or_seq_cst(&pool->control, WPOOL__THROTTLED); /* [C1] before the timer ends it */
+        wpool__keeper_put(pool, &pool->throttle, when);
+    }
+    wpool__keeper_unlock(pool);
+    return when == 0;
 }
 
 static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
@@ -5451,7 +5474,7 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     uint32_t control = wpool__worker_control(worker->pool);
     if (wpool__control_is_paused(control)) return false;
     wpool__bucket *bucket = &worker->pool->bucket;
-    bool has_rate = wpool__pool_has_rate(worker->pool);
+    bool has_rate = wpool__pool_has_rate(worker->pool) && !(control & WPOOL__EXIT);
     if (has_rate && !wpool__worker_is_allowed(worker->pool)) return false;
     bool is_taken = wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call);
     if (has_rate && (!is_taken || wpool__worker_is_forked(*call)))
@@ -6347,7 +6370,10 @@ static bool wpool__scaler_turn(wpool *pool) {
     if (is_on) {
         wpool__scaler_look(pool, &rules, &view);
         decision = wpool__scaler_decide(&rules, &view);
-        if (wpool__worker_control(pool) & WPOOL__THROTTLED)
+        uint32_t control = wpool__worker_control(pool);
+        if (wpool__control_is_paused(control))
+            decision.poke_at = UINT64_MAX; /* resuming wakes it */
+        if (control & WPOOL__THROTTLED)
             decision.look_again = wpool__scaler_sooner(
                 decision.look_again, wpool__scaler_after(view.now, rules.scaling.cooldown));
     }
@@ -6764,7 +6790,9 @@ static wpool_status wpool__pool_accept_paced(wpool_job *job, wpool_when_full whe
 static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
     int64_t now = job->accepted_ns;
     const wpool_retry *retry = &options->retry;
-    job->retry = retry->attempts ? *retry : job->pool->config.retry;
+    if (!retry->attempts) retry = &job->pool->config.retry;
+    job->retry.attempts = retry->attempts;
+    if (retry->attempts > 1) job->retry = *retry;
     job->priority = options->priority;
     job->lane = options->lane;
     job->period = options->period > 0 ? options->period : 0;
@@ -6784,7 +6812,7 @@ static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
 
 /* Fills in a job to be submitted, but for its state. */
 static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options *options) {
-    const wpool_options none = {0};
+    static const wpool_options none = {.name = NULL};
     if (!options) options = &none;
     if (job->pool != pool) job->pool = pool; /* not written anew while somebody waits for it */
     job->name = options->name;
@@ -6845,7 +6873,7 @@ static wpool_status wpool__pool_enter(wpool_job *job, const wpool_options *optio
         status = wpool__after_enter(job, options->after, options->after_count);
     if (status == WPOOL_OK && (job->group || job->deadline || job->wants_time))
         status = wpool__pool_enter_group(job);
-    if (status != WPOOL_OK) wpool__after_leave(job);
+    if (status != WPOOL_OK && job->edges) wpool__after_leave(job);
     return status;
 }
 
@@ -6959,22 +6987,25 @@ static bool wpool__pool_wait_now(void *ctx) {
 
 /* Is there something to do for who waits inside of a job? */
 static bool wpool__pool_is_movable(void *ctx) {
-    wpool_state state = wpool__job_state_of((const wpool_job *)ctx);
-    return state >= WPOOL_STATE_SUCCEEDED || state == WPOOL_STATE_WAITING;
+    const wpool_job *job = (const wpool_job *)ctx;
+    wpool_state state = wpool__job_state_of(job);
+    bool may_run = wpool__pool_help(job->pool) != WPOOL_HELP_NONE;
+    return state >= WPOOL_STATE_SUCCEEDED || (may_run && state == WPOOL_STATE_WAITING);
 }
 
 /* Sleeps until the job changes, or something becomes ready that may hold it back. */
-static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, int64_t deadline) {
+static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, wpool_state state,
+                                      int64_t deadline) {
     wpool *pool = worker->pool;
     wpool__rouse rouse = {.lot = &pool->lot, .job = job};
     uint32_t slept_on;
     if (!wpool__job_is_held(job)) {
-        wpool__job_sleep(&pool->lot, job, deadline);
+        wpool__job_sleep(&pool->lot, job, state, deadline);
         return;
     }
     wpool__rouse_enter(pool, &rouse);
     /* once more: it is known now who waits, and on which word */
-    if (wpool__job_announce(job, &slept_on) &&
+    if (wpool__job_announce(job, &slept_on) && (slept_on & 0xFF) == WPOOL_STATE_DELAYED &&
         (wpool__pool_help(pool) == WPOOL_HELP_NONE || !wpool__pace_before(pool, job)))
         WPOOL_PARK(&pool->lot, &job->state, slept_on, deadline);
     wpool__rouse_leave(pool, &rouse);
@@ -6982,11 +7013,11 @@ static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, int6
 
 /* Sleeps until there may be. Inline, who waits keeps the time. */
 static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *job,
-                                             int64_t deadline) {
+                                             wpool_state state, int64_t deadline) {
     wpool *pool = worker->pool;
     if (!pool->is_inline) {
         wpool__worker_block(worker, true, true);
-        wpool__pool_sleep_or_help(worker, job, deadline);
+        wpool__pool_sleep_or_help(worker, job, state, deadline);
         wpool__worker_block(worker, false, true);
     } else if (!wpool__pool_await(pool, &pool->drive, wpool__pool_is_movable, job, deadline)) {
         return wpool__pool_gave_up(deadline);
@@ -7026,7 +7057,7 @@ static wpool_status wpool__pool_wait_inside(wpool_worker *worker, wpool_job *job
                 wpool__spin_on(&round);
             }
         } else if (help == WPOOL_HELP_NONE || !wpool__pool_clear_way(worker, job)) {
-            status = wpool__pool_sleep_inside(worker, job, deadline);
+            status = wpool__pool_sleep_inside(worker, job, state, deadline);
             if (status != WPOOL_OK) return status;
         }
     }
@@ -7053,7 +7084,7 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
     if (worker) wpool__watchdog_pause(worker->job, true);
     while (!wpool__pool_wait_now(&waiting) && !wpool__is_past(deadline)) {
         wpool__worker_block(worker, true, true);
-        wpool__job_sleep(&pool->lot, job, deadline);
+        wpool__job_sleep(&pool->lot, job, wpool__job_state_of(job), deadline);
         wpool__worker_block(worker, false, true);
     }
     if (worker) wpool__watchdog_pause(worker->job, false);
@@ -7558,6 +7589,9 @@ static void wpool__pool_free(wpool *pool, bool is_whole) {
     if (!pool->is_inline) wpool__crew_end(pool);
 #endif
     uint32_t count = wpool__crew_count(pool); /* the scaler adds none any more */
+    while (pool->is_inline && is_whole && wpool__pool_drive(pool)) {
+        /* calls of cancelled jobs that the rate held back */
+    }
     if (pool->is_inline && is_whole) wpool__worker_leave(wpool__crew_at(pool, WPOOL_GUESTS));
 #if WPOOL_DEBUG
     WPOOL_ASSERT(!is_whole ||
@@ -7712,9 +7746,11 @@ static void wpool__pool_adjust(wpool *pool, const wpool_config *config) {
 
 /* The same of a pool that runs; the rate may let jobs start at once. */
 static void wpool__pool_readjust(wpool *pool, const wpool_config *config) {
+    wpool__keeper_lock(pool); /* who is held back looks at the rate under it */
     wpool__pool_adjust(pool, config);
     if (wpool__worker_control(pool) & WPOOL__THROTTLED)
-        wpool__keeper_set(pool, &pool->throttle, WPOOL_CLOCK());
+        wpool__keeper_put(pool, &pool->throttle, WPOOL_CLOCK());
+    wpool__keeper_unlock(pool);
 }
 
 /* How many workers there are to be after a change of the config: those asked for, but what the
@@ -8210,7 +8246,13 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool) {
 }
 
 WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
-    return wpool_submit_with(pool, fn, arg, NULL, id);
+    wpool_status status = wpool__check(pool);
+    if (status == WPOOL_OK && !fn) status = WPOOL_INVALID;
+    if (status == WPOOL_OK)
+        status =
+            wpool__pool_submit(pool, fn, arg, NULL, wpool__pool_policy(pool), WPOOL_FOREVER, id);
+    if (id && status != WPOOL_OK) *id = 0;
+    return status;
 }
 
 WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
@@ -8292,10 +8334,11 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
 
 WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout) {
     if (!job) return WPOOL_INVALID;
-    wpool_state state = wpool__job_state_of(job);
+    bool is_held;
+    wpool_state state = wpool__job_look_at(job, &is_held);
     if (state >= WPOOL_STATE_SUCCEEDED) return WPOOL_OK; /* its pool may be gone */
     /* delayed: a submitter is filling it in; in a forked child, for ever */
-    bool is_entering = state == WPOOL_STATE_DELAYED && !wpool__job_is_held(job);
+    bool is_entering = state == WPOOL_STATE_DELAYED && !is_held;
     if (state == WPOOL_STATE_UNKNOWN || is_entering) return WPOOL_UNKNOWN;
     wpool_status status = wpool__check(job->pool);
     return status == WPOOL_OK ? wpool__pool_wait(job->pool, job, timeout) : status;

@@ -39,7 +39,7 @@ static void waiter(int index) {
         wpool_state state = wpool__job_state_of(&job);
         if (state == WPOOL_STATE_RUNNING) WPOOL_ASSERT(job.thread == &lot);
         if (state >= WPOOL_STATE_SUCCEEDED) break;
-        wpool__job_sleep(&lot, &job, WPOOL__NEVER);
+        wpool__job_sleep(&lot, &job, state, WPOOL__NEVER);
     }
     WPOOL_ASSERT(job.error == 7 && job.data == &job);
 }
