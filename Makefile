@@ -1,8 +1,9 @@
 # `make help` lists what can be made. Everything is built below build/, another configuration (a
 # sanitizer, a compiler of the matrix) in a directory of its own there.
 
-CFLAGS ?= -O2 -g
 SAN ?=
+# A sanitizer loses nothing without optimisation, which would take four times as long to compile.
+CFLAGS ?= $(if $(SAN),-O0,-O2) -g
 RUNNER ?= $(if $(findstring thread,$(SAN)),$(FIXED_ADDRESSES))
 TEST_SECONDS ?= 2
 DEFINES ?=
@@ -44,7 +45,7 @@ EXAMPLES = $(call names,examples,*)
 BENCHES = $(call names,tests/bench,*)
 
 programs = $(foreach n,$(2),$(if $(OFF_$n),,$(BUILD)/$(1)/$n))
-UNIT_PROGRAMS = $(call programs,unit,$(UNIT)) $(call programs,inline,$(INLINE))
+UNIT_PROGRAMS = $(call programs,unit,$(UNIT))
 STRESS_PROGRAMS = $(call programs,stress,$(STRESS))
 EXAMPLE_PROGRAMS = $(call programs,examples,$(EXAMPLES))
 BENCH_PROGRAMS = $(call programs,bench,$(BENCHES))
@@ -57,8 +58,6 @@ endef
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/flags
 	$(compile)
-$(BUILD)/inline/%: tests/unit/%.c $(BUILD)/flags
-	$(call compile,-DTEST_INLINE)
 $(BUILD)/stress/%: tests/stress/%.c $(BUILD)/flags
 	$(compile)
 $(BUILD)/examples/%: examples/%.c $(BUILD)/flags
@@ -75,9 +74,12 @@ FORCE:
 -include $(wildcard $(BUILD)/*/*.d)
 
 # ---- commands for tests/run.sh, which adds up their results ----
+# Two at a time: most tests wait more than they run.
+RUN = RUN_JOBS=$${RUN_JOBS:-2} sh tests/run.sh
 skip = "echo 'SKIP $(1)'; echo '0 passed, 0 failed, 1 skipped'"
 run = $(foreach p,$(1),"$(strip $(RUNNER) $p)")
-UNIT_RUNS = $(call run,$(UNIT_PROGRAMS))
+UNIT_RUNS = $(call run,$(UNIT_PROGRAMS)) \
+    $(foreach p,$(call programs,unit,$(INLINE)),"TEST_INLINE=1 $(strip $(RUNNER) $p)")
 STRESS_RUNS = $(call run,$(STRESS_PROGRAMS))
 CHECK_RUNS = $(foreach c,$(wildcard tests/compile/check_*.sh tests/style/check_*.sh),\
     "$(strip $(TIME_LIMIT) sh $c)")
@@ -91,7 +93,7 @@ MATRIX_RUNS = $(foreach cc,$(MATRIX_CC),$(if $(call found,$(cc)),\
     $(call skip,$(cc): not installed)))
 NO_THREADS = $(basename $(notdir $(shell grep -l WPOOL_NO_THREADS tests/unit/*_test.c)))
 PORTABLE_RUNS = "$(MAKE) unit CONFIG=no-futex DEFINES='-DWPOOL_NO_FUTEX -DWPOOL_NO_EVENTFD'" \
-    "$(MAKE) unit CONFIG=no-threads DEFINES='-DWPOOL_NO_THREADS -DTEST_INLINE' \
+    "$(MAKE) unit CONFIG=no-threads DEFINES=-DWPOOL_NO_THREADS \
      UNIT='$(NO_THREADS)' INLINE=" \
     $(if $(call found,musl-gcc),"$(MAKE) unit CONFIG=musl CC=musl-gcc",\
         $(call skip,musl-gcc: not installed))
@@ -106,16 +108,16 @@ run: $(BUILD)/examples/wc  ## build and run the main example, which counts words
 	@$(RUNNER) $< $(WC_FLAGS) $(ARGS)
 
 test: $(UNIT_PROGRAMS) $(EXAMPLE_PROGRAMS)  ## unit tests, compile tests, style checks, examples
-	@RUN_JOBS=$${RUN_JOBS-2} sh tests/run.sh $(UNIT_RUNS) $(CHECK_RUNS) $(EXAMPLE_RUNS)
+	@$(RUN) $(UNIT_RUNS) $(CHECK_RUNS) $(EXAMPLE_RUNS)
 
 unit: $(UNIT_PROGRAMS)  ## unit tests only
-	@sh tests/run.sh $(UNIT_RUNS)
+	@$(RUN) $(UNIT_RUNS)
 
 stress: $(STRESS_PROGRAMS)  ## stress tests, TEST_SECONDS each
-	@WPOOL_TEST_SECONDS=$(TEST_SECONDS) sh tests/run.sh $(STRESS_RUNS)
+	@WPOOL_TEST_SECONDS=$(TEST_SECONDS) $(RUN) $(STRESS_RUNS)
 
 programs: $(UNIT_PROGRAMS) $(STRESS_PROGRAMS) $(EXAMPLE_PROGRAMS)  ## unit, stress and examples
-	@WPOOL_TEST_SECONDS=$(TEST_SECONDS) sh tests/run.sh $(UNIT_RUNS) $(STRESS_RUNS) $(EXAMPLE_RUNS)
+	@WPOOL_TEST_SECONDS=$(TEST_SECONDS) $(RUN) $(UNIT_RUNS) $(STRESS_RUNS) $(EXAMPLE_RUNS)
 
 examples: $(EXAMPLE_PROGRAMS)  ## build the examples, but those whose libraries are missing
 

@@ -370,7 +370,8 @@ typedef struct wpool_hooks {
    pool is paused or the rate holds jobs back. Zero means default. */
 typedef struct wpool_scaling {
     unsigned
-        jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never) */
+        jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never); not
+                            more than the queue holds, for a blocked submitter counts as none */
     int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
                          that time (0: whatever it waits) */
     unsigned step;    /* by so many workers (0: to twice as many) */
@@ -536,7 +537,7 @@ struct wpool_job {
     wpool_job *group_next, **group_link, *group_told;
     /* of the room [pace] */
     uint8_t place, lane_part;
-    bool is_paced, is_barred, has_timer, wants_time;
+    bool is_paced, is_barred, has_timer, wants_time, is_reported;
     wpool_priority priority;
     unsigned failures, blockers;
     struct wpool__edge *edges, *dependents;
@@ -643,10 +644,10 @@ WPOOL_API wpool_status wpool_get_config(wpool *pool, wpool_config *config);
    wpool_get_config gave. May be changed while it runs: workers, min_workers, max_workers (workers
    that are too many leave, gracefully), queue_capacity (what is queued stays; there is room again
    when fewer are), when_full, order (what is queued already stays as it is, and is taken in turn
-   with what comes later), scaling, rate, help. WPOOL_INVALID: something else differs, which
-   wpool_config_conflict names, or the new values make no sense. WPOOL_NO_MEMORY, WPOOL_NO_THREAD:
-   as for wpool_scale. Whatever it is not WPOOL_OK: nothing has changed. Allocates; starts
-   threads. */
+   with what comes later; those who submit just then may exceed the capacity by one each), scaling,
+   rate, help. WPOOL_INVALID: something else differs, which wpool_config_conflict names, or the new
+   values make no sense. WPOOL_NO_MEMORY, WPOOL_NO_THREAD: as for wpool_scale. Whatever it is not
+   WPOOL_OK: nothing has changed. Allocates; starts threads. */
 WPOOL_API wpool_status wpool_configure(wpool *pool, const wpool_config *config);
 
 /* The name of a field, such as "allocator", for which wpool_configure would refuse the config: it
@@ -903,7 +904,7 @@ WPOOL_API bool wpool__fork_take_back(wpool_job *self, wpool_job *child);
 
 /* ---- watching ---- */
 
-/* A consistent count of everything; see guarantee 1. */
+/* A consistent count of everything; see guarantee 1. Not WPOOL_OK: all 0. */
 WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats);
 
 /* What each worker does at this moment: the first n of them; returns how many there are (inline:
@@ -4040,6 +4041,13 @@ static void wpool__worker_announce(wpool *pool) {
     }
 }
 
+/* Something is ready, or may run now: who takes on a worker runs it. */
+static void wpool__worker_let_takers_look(wpool *pool) {
+    /* [E1] after that change; who takes looks at it after this count */
+    if (wpool__load_seq_cst(&pool->watch.takers_asleep) != 0)
+        wpool__event_notify_all(&pool->lot, &pool->results.event);
+}
+
 /* -- when the scaler is to look: it says at how many accepted jobs -- */
 
 /* Jobs that do not wait in the queue any more, or not yet. */
@@ -4114,9 +4122,7 @@ static void wpool__keeper_unlock(wpool *pool) {
     if (is_news) wpool__event_notify_all(&pool->lot, &keeper->timers.changed);
     if (has_room) wpool__event_notify_all(&pool->lot, &keeper->lane_room);
     if (is_ready) wpool__worker_announce(pool);
-    /* [E1] after it is ready: who takes on a worker runs it */
-    if (is_ready && wpool__load_seq_cst(&pool->watch.takers_asleep) != 0)
-        wpool__event_notify_all(&pool->lot, &pool->results.event);
+    if (is_ready) wpool__worker_let_takers_look(pool);
     if (is_news || has_room) wpool__worker_tell_drivers(pool);
 }
 
@@ -4333,6 +4339,12 @@ static void wpool__rouse_call(const wpool__rouse *rouse) {
     }
 }
 
+/* Jobs became ready, or wait for something else now. */
+static void wpool__rouse_all(wpool *pool) {
+    for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next)
+        wpool__rouse_call(rouse);
+}
+
 static void wpool__rouse_enter(wpool *pool, wpool__rouse *rouse) {
     wpool__keeper_lock(pool);
     rouse->next = pool->keeper.idlers;
@@ -4356,8 +4368,7 @@ static void wpool__pace_release(wpool_job *job) {
     wpool__job_admit(&pool->lot, job);
     wpool__orders_put_ready(&pool->orders, is_ranked ? job->priority : WPOOL_NORMAL, job);
     pool->keeper.is_ready = true;
-    for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next)
-        wpool__rouse_call(rouse);
+    wpool__rouse_all(pool);
 }
 
 /* Takes a held job out of the list that it is in; a lane where nobody waits out of that of lanes.
@@ -4522,7 +4533,9 @@ static void wpool__pace_step(wpool_job *job) {
         wpool__pace_keep(job);
     } else if (is_over || job->lane_part != WPOOL__LANE_WAITS || wpool__lane_enter(job)) {
         wpool__pace_release(job);
+        return;
     }
+    wpool__rouse_all(pool);
 }
 
 /* The same for one that may be in a list. */
@@ -4669,6 +4682,7 @@ static void wpool__after_resolve(wpool *pool, wpool_job *job, wpool_state state)
         if ((after->blockers == 0 || after->is_barred) && wpool__job_is_held(after))
             wpool__pace_step_on(after);
     }
+    wpool__rouse_all(pool);
     wpool__keeper_unlock(pool);
 }
 
@@ -4680,6 +4694,7 @@ static void wpool__watchdog_begin(wpool_job *job) {
     wpool__store_relaxed(&job->watched, now); /* relaxed: published by the lock */
     if (job->run_limit >= WPOOL__NEVER - now) return;
     wpool__keeper_lock(job->pool);
+    job->is_reported = false;
     job->look_ns = now + job->run_limit;
     wpool__pace_arm(job, now);
     wpool__keeper_unlock(job->pool);
@@ -4690,8 +4705,15 @@ static void wpool__watchdog_pause(wpool_job *job, bool begins) {
     if (!job || !job->run_limit) return;
     int64_t now = WPOOL_CLOCK();
     int64_t word = wpool__load_relaxed(&job->watched); /* relaxed, both: one word, and a guess */
-    if (begins == (word >= 0))
-        wpool__store_relaxed(&job->watched, begins ? ~wpool__job_span(word, now) : now - ~word);
+    if (begins != (word >= 0)) return;
+    wpool__store_relaxed(&job->watched, begins ? ~wpool__job_span(word, now) : now - ~word);
+    if (begins || job->run_limit >= WPOOL__NEVER - now) return;
+    wpool__keeper_lock(job->pool);
+    if (!job->is_reported && !job->look_ns) { /* nobody looks at one that waits */
+        job->look_ns = now + (~word < job->run_limit ? job->run_limit - ~word : 0);
+        wpool__pace_arm(job, 0);
+    }
+    wpool__keeper_unlock(job->pool);
 }
 
 /* Has it run too long? Else looks again later. Under the lock; text has WPOOL__NAME_SIZE bytes. */
@@ -4700,8 +4722,8 @@ static bool wpool__watchdog_look(wpool_job *job, int64_t now, wpool_stuck *stuck
     int64_t word = wpool__load_relaxed(&job->watched); /* relaxed: a guess */
     int64_t ran = word < 0 ? ~word : wpool__job_span(word, now);
     bool is_stuck = word >= 0 && ran >= job->run_limit;
-    job->look_ns =
-        is_stuck ? 0 : now + (ran < job->run_limit ? job->run_limit - ran : job->run_limit);
+    job->look_ns = is_stuck || word < 0 ? 0 : now + job->run_limit - ran;
+    job->is_reported = is_stuck;
     bool has_asker = job->id && ((wpool__record *)(void *)job)->has_asker;
     *stuck = (wpool_stuck){has_asker ? job->id : 0, NULL, job->ran_by, ran};
     if (is_stuck && job->name) {
@@ -4740,12 +4762,16 @@ static int64_t wpool__period_next(const wpool_job *job, int64_t now) {
     return wpool__pace_when(job->due_ns + late, job->period);
 }
 
-/* The job has ended so. True: it will run again, and is in no worker's hands any more. */
-static bool wpool__pace_return(wpool__account *account, wpool_job *job, wpool_state state) {
+/* The job has ended so. Would it run again? */
+static bool wpool__pace_wants_return(const wpool_job *job, wpool_state state) {
+    if (state == WPOOL_STATE_SUCCEEDED) return job->period != 0;
+    return state == WPOOL_STATE_FAILED && job->failures + 1 < job->retry.attempts &&
+           (!job->retry.when || job->retry.when(job->error, job->arg));
+}
+
+/* It would. True: it will, and is in no worker's hands any more. */
+static bool wpool__pace_return(wpool__account *account, wpool_job *job, bool is_retried) {
     wpool *pool = job->pool;
-    bool is_retried = state == WPOOL_STATE_FAILED && job->failures + 1 < job->retry.attempts &&
-                      (!job->retry.when || job->retry.when(job->error, job->arg));
-    if (!is_retried && !(state == WPOOL_STATE_SUCCEEDED && job->period)) return false;
     int64_t now = WPOOL_CLOCK();
     wpool__keeper_lock(pool);
     /* relaxed: who stops the pool has the lock after that */
@@ -4850,6 +4876,17 @@ static bool wpool__group_admit(wpool_group *group, wpool_job *job) {
     }
     wpool__group_unlock(lock);
     return is_told;
+}
+
+/* As pace_return, for a member in an inline pool: who waits for it keeps its time. */
+static bool wpool__group_return(wpool__account *account, wpool_job *job, bool is_retried) {
+    wpool_group *group = job->group;
+    wpool__lock *lock = wpool__group_lock(group);
+    bool is_back = wpool__pace_return(account, job, is_retried);
+    for (; is_back && group; group = group->parent)
+        wpool__group_wake(group, false);
+    wpool__group_unlock(lock);
+    return is_back;
 }
 
 /* The job, or the pool, is no longer in it: the last touch. */
@@ -5000,8 +5037,14 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
 static void wpool__worker_finish(wpool *pool, wpool__account *account, wpool_job *job,
                                  wpool_state state) {
     bool may_return = job->retry.attempts > 1 || job->period;
-    if (may_return && wpool__pace_return(account, job, state)) return;
-    wpool__worker_end(pool, account, job, state, true);
+    bool is_back = may_return && wpool__pace_wants_return(job, state);
+    bool is_retried = state == WPOOL_STATE_FAILED;
+    if (is_back && pool->is_inline && job->group) {
+        is_back = wpool__group_return(account, job, is_retried);
+    } else if (is_back) {
+        is_back = wpool__pace_return(account, job, is_retried);
+    }
+    if (!is_back) wpool__worker_end(pool, account, job, state, true);
 }
 
 static wpool__account *wpool__worker_account(const wpool_job *self) {
@@ -5131,14 +5174,15 @@ static bool wpool__worker_may_remove(wpool_job *job, bool is_told) {
 /* Cancels the job of a pinned record, which it lets go of. It may change its place meanwhile. */
 static wpool_status wpool__worker_cancel(wpool *pool, wpool__record *record, wpool_mode mode) {
     wpool_job *job = &record->job;
-    bool is_hot = mode == WPOOL_HOT, is_running;
+    bool is_hot = mode == WPOOL_HOT, is_running, was_told = false;
     do {
         if (wpool__worker_remove(pool, job)) return WPOOL_OK;
         is_running = is_hot ? wpool__job_doom(job) : wpool__job_tell(job, WPOOL__JOB_LAST);
+        was_told = was_told || is_running;
     } while ((is_hot || !is_running) && wpool__worker_may_remove(job, is_running));
-    if (is_running && is_hot) wpool__worker_call_told(pool);
+    if (was_told && is_hot) wpool__worker_call_told(pool);
     wpool__table_drop(&pool->table, record);
-    return !is_running ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
+    return !was_told ? WPOOL_ALREADY : is_hot ? WPOOL_CANCELLED : WPOOL_RUNNING;
 }
 
 /* Something of the job's is due. Under the lock of the timers, which this lets go of: a
@@ -5464,6 +5508,7 @@ static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
     wpool__keeper_unlock(pool);
     wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED); /* [C1] [I1] as resuming */
     wpool__worker_announce(pool);
+    wpool__worker_let_takers_look(pool);
     wpool__worker_free_room(pool, 1);
 }
 
@@ -5474,12 +5519,16 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     uint32_t control = wpool__worker_control(worker->pool);
     if (wpool__control_is_paused(control)) return false;
     wpool__bucket *bucket = &worker->pool->bucket;
-    bool has_rate = wpool__pool_has_rate(worker->pool) && !(control & WPOOL__EXIT);
+    bool is_over = (control & (WPOOL__STOPPED | WPOOL__EXIT)) != 0;
+    bool has_rate = !is_over && wpool__pool_has_rate(worker->pool);
     if (has_rate && !wpool__worker_is_allowed(worker->pool)) return false;
     bool is_taken = wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call);
     if (has_rate && (!is_taken || wpool__worker_is_forked(*call)))
         wpool__bucket_charge(bucket, -1); /* it has started none */
-    if (!is_taken) return false;
+    if (!is_taken) {
+        call->fn = NULL; /* a try that failed may have left somebody else's */
+        return false;
+    }
     control = wpool__worker_control(worker->pool);
     if (!wpool__control_is_paused(control) || wpool__worker_is_forked(*call)) return true;
     if (!wpool__deque_reserve(&worker->deque, 1)) return true;
@@ -6495,11 +6544,6 @@ static wpool__call wpool__batch_at(const wpool__batch *batch, size_t i) {
     return batch->calls ? batch->calls[i] : (wpool__call){batch->fn, batch->args[i]};
 }
 
-/* Where the next job goes. Without places there is no order but that of coming. */
-static wpool_order wpool__pool_order_now(wpool *pool) {
-    return wpool__pool_is_unbuffered(pool) ? WPOOL_FIFO : wpool__pool_order(pool);
-}
-
 /* The gate of the jobs that come in that order. */
 static WPOOL_ATOMIC(uint64_t) * wpool__pool_gate(wpool *pool, wpool_order order) {
     return order == WPOOL_FIFO ? &pool->queue.tail : &pool->watch.direct;
@@ -6542,7 +6586,7 @@ static bool wpool__pool_has_room(void *ctx) {
     wpool *pool = (wpool *)ctx;
     size_t capacity = wpool__pool_capacity(pool);
     if (pool->is_inline && capacity == 0) return true; /* since lately: it runs the job itself */
-    wpool_order order = capacity ? wpool__pool_order(pool) : WPOOL_FIFO;
+    wpool_order order = wpool__pool_order(pool);
     return wpool__gate_is_closed(&pool->queue.tail) ||
            wpool__gate_count(wpool__pool_gate(pool, order)) <
                wpool__pool_until(pool, capacity, order);
@@ -6709,7 +6753,7 @@ static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_w
     while (done < batch->count) {
         uint64_t first;
         bool is_closed;
-        wpool_order order = wpool__pool_order_now(pool);
+        wpool_order order = wpool__pool_order(pool);
         size_t n = wpool__pool_claim(pool, order, batch->count - done, &first, &is_closed);
         if (n != 0) {
             for (size_t i = 0; i < n; i++)
@@ -7069,25 +7113,18 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
     wpool_worker *worker = wpool__worker_here(pool, &is_inside);
     int64_t deadline = wpool__deadline(timeout);
     wpool__waiting waiting = {job, WPOOL_EMPTY};
-    if (worker) {
-        wpool__watchdog_pause(worker->job, true);
-        wpool_status status = wpool__pool_wait_inside(worker, job, deadline);
-        wpool__watchdog_pause(worker->job, false);
-        return status;
-    }
+    if (worker) return wpool__pool_wait_inside(worker, job, deadline);
     if (pool->is_inline) {
         if (wpool__pool_await(pool, &pool->drive, wpool__pool_wait_now, &waiting, deadline))
             return waiting.status;
         return wpool__pool_gave_up(deadline);
     }
     worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
-    if (worker) wpool__watchdog_pause(worker->job, true);
     while (!wpool__pool_wait_now(&waiting) && !wpool__is_past(deadline)) {
         wpool__worker_block(worker, true, true);
         wpool__job_sleep(&pool->lot, job, wpool__job_state_of(job), deadline);
         wpool__worker_block(worker, false, true);
     }
-    if (worker) wpool__watchdog_pause(worker->job, false);
     return waiting.status == WPOOL_EMPTY ? WPOOL_TIMEOUT : waiting.status;
 }
 
@@ -7252,14 +7289,12 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
     view->thread = context ? &wpool__contexts : NULL;
     if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
     wpool_status status = WPOOL_EMPTY;
-    if (worker) wpool__watchdog_pause(worker->job, true);
     while (status == WPOOL_EMPTY) {
         wpool__group_view_now(view, true);
         view->driven = view->drivable;
         view->thread = NULL; /* what is below on this stack stays there */
         status = wpool__group_visit(worker, view, deadline, &round);
     }
-    if (worker) wpool__watchdog_pause(worker->job, false);
     return status;
 }
 
@@ -7271,7 +7306,7 @@ static bool wpool__pool_is_quiet(void *ctx) {
 typedef struct wpool__taking {
     wpool *pool;
     wpool_result *result;
-    bool is_inside;
+    bool is_inside, is_worker;
     uint32_t present; /* workers, when it went to sleep */
     wpool_status status;
 } wpool__taking;
@@ -7322,7 +7357,7 @@ static bool wpool__pool_take_or_run(void *ctx) {
     taking->status = WPOOL_EMPTY;
     bool is_paused = wpool__control_is_paused(wpool__worker_control(taking->pool));
     return wpool__crew_present(taking->pool) != taking->present ||
-           (!is_paused && wpool__orders_has_ready(&taking->pool->orders));
+           (taking->is_worker && !is_paused && wpool__orders_has_ready(&taking->pool->orders));
 }
 
 /* Counts one more worker of so many that sleeps there. False: it would be the last one, and nothing
@@ -7401,9 +7436,7 @@ static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
     wpool__taker taker = wpool__taker_enter(pool);
     WPOOL_CLEANUP_PUSH(wpool__taker_leave, &taker);
     wpool__worker_settle(pool);
-    if (worker) wpool__watchdog_pause(worker->job, true);
     status = wpool__pool_take_inside(pool, worker, taking, deadline);
-    if (worker) wpool__watchdog_pause(worker->job, false);
     WPOOL_CLEANUP_POP(1);
     return status;
 }
@@ -7411,7 +7444,7 @@ static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
 static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
     bool is_inside;
     wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    wpool__taking taking = {pool, result, is_inside, 0, WPOOL_OK};
+    wpool__taking taking = {pool, result, is_inside, worker != NULL, 0, WPOOL_OK};
     int64_t deadline = wpool__deadline(timeout);
     wpool_status status = WPOOL_TIMEOUT;
     if (is_inside) {
@@ -7456,6 +7489,7 @@ static bool wpool__pool_resume(wpool *pool) {
     bool was = (wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__PAUSED) & WPOOL__PAUSED) != 0;
     if (was) {
         wpool__worker_announce(pool);
+        wpool__worker_let_takers_look(pool);
         wpool__scaler_wake(pool);
         wpool__worker_free_room(pool, 1);
     }
@@ -7732,7 +7766,8 @@ static void wpool__pool_adjust(wpool *pool, const wpool_config *config) {
     pool->config.rate = config->rate;
     wpool__store_relaxed(&pool->when_full, config->when_full); /* relaxed, these: see who reads */
     wpool__store_relaxed(&pool->help, config->help);
-    wpool__store_relaxed(&pool->order, config->order);
+    /* without places there is no order but that of coming */
+    wpool__store_relaxed(&pool->order, capacity ? config->order : WPOOL_FIFO);
     wpool__bucket_set(&pool->bucket, &config->rate);
     wpool__store_seq_cst(&pool->capacity, capacity); /* [Q3] the ring is there; [E1] to waiters */
     for (int i = 0; i < 2; i++) {
@@ -7770,7 +7805,9 @@ static wpool_status wpool__pool_reconfigure(wpool *pool, const wpool_config *con
     const wpool_config before = *now;
     wpool__rules rules;
     bool is_unbuffered = config->queue_capacity == WPOOL_UNBUFFERED;
-    size_t places = is_unbuffered ? config->workers : config->queue_capacity;
+    uint32_t present = wpool__crew_present(pool); /* the scaler's as well */
+    size_t places = config->workers > present ? config->workers : present;
+    if (!is_unbuffered) places = config->queue_capacity;
     wpool_status status = WPOOL_OK;
     if (!wpool__queue_grow(&pool->queue, places) ||
         (!is_unbuffered && !wpool__pool_make_room(pool, config->order, places)))
@@ -8135,6 +8172,15 @@ static wpool_status wpool__check_crew(const wpool *pool, wpool_mode mode) {
     return makes_sense ? status : WPOOL_INVALID;
 }
 
+/* The job that the caller runs begins to wait, as far as its run_limit is concerned; NULL: none.
+   With wpool__watchdog_pause(job, false) it goes on. */
+static wpool_job *wpool__pause(void) {
+    wpool_worker *worker = wpool__contexts ? wpool__contexts->worker : NULL;
+    wpool_job *job = worker ? worker->job : NULL;
+    wpool__watchdog_pause(job, true);
+    return job;
+}
+
 WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config) {
     wpool_config resolved = {0};
     if (!pool) return WPOOL_INVALID;
@@ -8223,8 +8269,10 @@ WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     int64_t deadline = wpool__deadline(timeout);
-    if (wpool__pool_drain(pool, deadline)) return WPOOL_OK;
-    return wpool__pool_gave_up(deadline);
+    wpool_job *paused = wpool__pause(); /* one of another pool */
+    bool is_quiet = wpool__pool_drain(pool, deadline);
+    wpool__watchdog_pause(paused, false);
+    return is_quiet ? WPOOL_OK : wpool__pool_gave_up(deadline);
 }
 
 WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout) {
@@ -8341,7 +8389,11 @@ WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout) {
     bool is_entering = state == WPOOL_STATE_DELAYED && !is_held;
     if (state == WPOOL_STATE_UNKNOWN || is_entering) return WPOOL_UNKNOWN;
     wpool_status status = wpool__check(job->pool);
-    return status == WPOOL_OK ? wpool__pool_wait(job->pool, job, timeout) : status;
+    if (status != WPOOL_OK) return status;
+    wpool_job *paused = wpool__pause();
+    status = wpool__pool_wait(job->pool, job, timeout);
+    wpool__watchdog_pause(paused, false);
+    return status;
 }
 
 WPOOL_API wpool_status wpool_job_result(const wpool_job *job, wpool_result *result) {
@@ -8357,7 +8409,9 @@ WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpo
     wpool__record *record = wpool__table_pin(&pool->table, id);
     if (!record) return WPOOL_UNKNOWN;
     status = WPOOL_UNKNOWN;
+    wpool_job *paused = wpool__pause();
     if (wpool__record_is_owned(record)) status = wpool__pool_wait(pool, &record->job, timeout);
+    wpool__watchdog_pause(paused, false);
     if (status == WPOOL_OK && !wpool__record_claim(record)) status = WPOOL_UNKNOWN;
     if (status == WPOOL_OK) {
         if (result) wpool__job_describe(&record->job, wpool__job_state_of(&record->job), result);
@@ -8370,7 +8424,11 @@ WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpo
 WPOOL_API wpool_status wpool_take(wpool *pool, int64_t timeout, wpool_result *result) {
     wpool_status status = wpool__check(pool);
     if (status == WPOOL_OK && !pool->config.results) status = WPOOL_INVALID;
-    return status == WPOOL_OK ? wpool__pool_take(pool, timeout, result) : status;
+    if (status != WPOOL_OK) return status;
+    wpool_job *paused = wpool__pause();
+    status = wpool__pool_take(pool, timeout, result);
+    wpool__watchdog_pause(paused, false);
+    return status;
 }
 
 WPOOL_API wpool_status wpool_forget(wpool *pool, wpool_id id) {
@@ -8550,7 +8608,9 @@ WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout)
 WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error) {
     if (!group) return WPOOL_INVALID;
     wpool__group_view view = {.group = group};
+    wpool_job *paused = wpool__pause();
     wpool_status status = wpool__group_wait(&view, wpool__deadline(timeout));
+    wpool__watchdog_pause(paused, false);
     if (first_error) *first_error = view.first_error;
     return status;
 }
@@ -8610,6 +8670,7 @@ WPOOL_API wpool_status wpool_map(wpool *pool, void *array, size_t count, size_t 
 
 WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     wpool_status status = wpool__check(pool);
+    if (stats) *stats = (wpool_stats_snapshot){0};
     if (status != WPOOL_OK || !stats) return status != WPOOL_OK ? status : WPOOL_INVALID;
     wpool__watch_read(&pool->watch, &pool->queue, stats);
     uint32_t present = pool->is_inline ? 0 : wpool__crew_present(pool); /* first: more may come */

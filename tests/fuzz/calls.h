@@ -18,7 +18,9 @@ static model_edit edit_join(model_edit a, model_edit b) {
                         .helps = a.helps | b.helps,
                         .least = a.least < b.least ? a.least : b.least,
                         .most = a.most > b.most ? a.most : b.most,
-                        .is_unbuffered = a.is_unbuffered || b.is_unbuffered};
+                        .is_unbuffered = a.is_unbuffered || b.is_unbuffered,
+                        .orders = a.orders | b.orders,
+                        .rates = a.rates | b.rates};
 }
 
 /* Nothing starts before the first wpool_start, but in jobs that run. */
@@ -57,6 +59,9 @@ static bool may_wait_for(const model_job *job, const model_slot *slot) {
     if (!frame) return true;
     if (model.config.takes_forever || model.config.help == WPOOL_HELP_NONE) return false;
     if (model.config.edits_help) return false;
+    /* others may have to go before, and those wait for this one */
+    if (job && (job->pace.lane || job->pace.after_count)) return false;
+    if (slot && slot->pace.lane) return false;
     if (slot)
         return slot == frame->last_slot && is_inner(slot) && !model_may_be(WPOOL_RUN) &&
                !model.config.edits_policy && model.config.help == WPOOL_HELP_NARROW;
@@ -72,7 +77,8 @@ static void check_context(const model_frame *frame) {
     const void *state = CALL(wpool_worker_state(context));
     wpool_id id = CALL(wpool_job_id(context));
     MUST(CALL(wpool_job_pool(context)) == model.pool, "another pool");
-    MUST(CALL(wpool_job_attempt(context)) == 1, "another attempt");
+    unsigned runs = frame->slot ? frame->slot->runs : frame->job->runs;
+    MUST(CALL(wpool_job_attempt(context)) == runs, "another attempt, not %u", runs);
     if (state) {
         const int *own = (const int *)state;
         MUST(model.config.hooks && own >= model.hook_states &&
@@ -96,6 +102,11 @@ static void check_start(void) {
     MUST(!model.is_over, "a job starts after the end of the pool");
     MUST(!model.is_done, "a job starts after WPOOL_DONE");
     close_listeners(model.depth[sched.current]);
+    unsigned busy = 1; /* threads of the pool, with this one */
+    for (int i = 1; i < sched.thread_count; i++)
+        busy += i != sched.current && !model.is_client[i] && model.depth[i] > 0;
+    if (model.config.max_workers && sched.current && !model.is_client[sched.current])
+        MUST(busy <= model.config.max_workers, "%u workers run jobs", busy);
     if (model.stop_done)
         MUST(++model.started_after_stop <= model_hands(), "jobs start after wpool_stop");
     if (is_still())
@@ -110,12 +121,11 @@ static void check_called(const model_frame *frame) {
     MUST(!is_called || frame->listener->calls == 1, "told, but not called");
 }
 
-/* Runs the script; returns the error, and leaves the result in *data. */
-static int run_script(model_frame frame, unsigned number, void **data) {
+/* Runs the script; leaves the result in *data. */
+static void run_script(model_frame frame, unsigned number, void **data) {
     const job_script *script = &model.scripts[number];
     unsigned *depth = &model.depth[sched.current];
     model_frame *own = &model.frames[sched.current][*depth];
-    model.started++;
     *own = frame;
     ++*depth;
     for (unsigned i = 0; i < SCRIPT_ACTIONS && *depth <= MODEL_DEPTH; i++)
@@ -123,60 +133,114 @@ static int run_script(model_frame frame, unsigned number, void **data) {
     check_called(own);
     --*depth;
     *data = own->data;
+}
+
+/* What the number-th run of a job with the script returns. Whatever runs again and again fails in
+   the end. */
+static int planned_error(unsigned script, const model_pace *pace, unsigned number) {
+    uint8_t answer = model.scripts[script].answer;
+    bool fails = answer >= 128;
+    if (model_comes_back(pace) && number <= 7) fails = answer >> (number - 1) & 1;
+    if (pace->period && number > 7) fails = true;
+    return fails ? answer | 128 : 0;
+}
+
+static void check_pace(const model_job *job, bool is_first);
+static void enter_lane(unsigned lane, const model_pace *pace, bool is_first);
+static void leave_lane(unsigned lane);
+
+/* A run begins, and ends. */
+static void count_run(bool is_first, int last_error) {
+    model.started += is_first;
+    model.reruns += !is_first;
+    model.returned -= !is_first;
+    model.errors -= !is_first && last_error;
+}
+
+static void count_return(int error) {
     model.returned++;
-    int error = script->answer < 128 ? 0 : script->answer;
     model.errors += error != 0;
-    return error;
 }
 
 static int run_job(void *arg, wpool_job *context) {
     model_job *job = (model_job *)arg;
     unsigned number = (unsigned)(job - model.jobs);
+    bool is_first = job->runs == 0;
     check_start();
-    MUST(++job->started == 1, "job %u starts twice", number);
+    MUST(job->started == job->returned, "job %u runs twice at once", number);
+    MUST(is_first || model_comes_back(&job->pace), "job %u starts twice", number);
     MUST(job->submission != SUBMIT_REFUSED, "job %u was refused and starts", number);
     MUST(!job->is_removed, "job %u was cancelled and starts", number);
+    MUST(!job->seen, "job %u was seen to end and starts", number);
     MUST(!(model.ended >> number & 1), "job %u starts after a drain found it ended", number);
+    check_pace(job, is_first);
+    count_run(is_first, job->error);
+    job->started = 1;
+    job->returned = 0;
+    job->runs++;
+    if (is_first || !job->error) job->periods++;
+    enter_lane(job->pace.lane, &job->pace, is_first);
     for (unsigned i = job->group; i; i = model.groups[i].parent)
         job->guards |= (unsigned)model.groups[i].guard_done << i;
-    job->error = run_script((model_frame){.job = job,
-                                          .context = context,
-                                          .number = job->number,
-                                          .family = job->family,
-                                          .group = job->group},
-                            job->script, &job->data);
+    run_script((model_frame){.job = job,
+                             .context = context,
+                             .number = job->number,
+                             .family = job->family,
+                             .group = job->group},
+               job->script, &job->data);
+    leave_lane(job->pace.lane);
+    job->error = planned_error(job->script, &job->pace, job->runs);
+    job->failures = job->error ? job->failures + 1 : 0;
+    job->returned_ns = sched.now;
     job->is_surely_cancelled =
         job->error && (job->has_record ? model_is_told(job) : model.hot_done);
     model.surely_cancelled += job->is_surely_cancelled;
-    job->returned++;
+    count_return(job->error);
+    job->returned = 1;
     return job->error;
 }
 
 static int run_slot(void *arg, wpool_job *context) {
     model_slot *slot = (model_slot *)arg;
     void *data;
+    unsigned attempt = CALL(wpool_job_attempt(context));
+    bool is_first = attempt == 1;
     check_start();
     slot->number = ++model.numbers;
-    slot->started++;
+    if (is_first) slot->runs = 0;
+    MUST(attempt == ++slot->runs, "run %u, not %u", attempt, slot->runs);
+    count_run(is_first, slot->error);
+    slot->started += is_first;
+    slot->returned -= !is_first;
     MUST(slot->started <= slot->begun, "a job runs more often than handed in");
     MUST(slot->started == slot->returned + 1, "a job runs twice at once");
+    MUST(is_first || model_comes_back(&slot->pace), "a job runs twice");
+    enter_lane(slot->pace.lane, &slot->pace, is_first);
     unsigned group = model.group_count - 1;
     while (group && (!context->group || model.groups[group].at != context->group))
         group--;
     MUST(!context->group == !group && (!group || (slot->groups >> group & 1)), "a foreign group");
-    int error = run_script((model_frame){.slot = slot,
-                                         .context = context,
-                                         .number = slot->number,
-                                         .family = slot->family,
-                                         .group = group},
-                           slot->script, &data);
-    slot->errors += error != 0;
-    model.surely_cancelled += error && model.hot_done;
+    run_script((model_frame){.slot = slot,
+                             .context = context,
+                             .number = slot->number,
+                             .family = slot->family,
+                             .group = group},
+               slot->script, &data);
+    leave_lane(slot->pace.lane);
+    slot->error = planned_error(slot->script, &slot->pace, attempt);
+    slot->errors += slot->error != 0;
+    model.surely_cancelled += slot->error && model.hot_done;
+    count_return(slot->error);
     slot->returned++;
-    return error;
+    return slot->error;
 }
 
 /* -- submitting -- */
+
+static bool refuse_retry(int error, void *arg) {
+    MUST(error >= 128 && arg, "no error that a job returned");
+    return false;
+}
 
 typedef struct before {
     bool is_closed, is_done, are_results_closed, was_editing;
@@ -214,7 +278,9 @@ static void check_capacity(void) {
     unsigned places = edit->most;
     if (edit->is_unbuffered && places < model_workers() + 1) places = model_workers() + 1;
     unsigned hands = is_still() && model.started == 0 ? 0 : model_hands();
-    unsigned left = model.started + model.removed + model_cancelling();
+    /* while the order is changed, submitters may pass each other */
+    if ((edit->orders & 1) && edit->orders != 1) hands += model.config.threads;
+    unsigned left = model.started + model.removed + model_cancelling() + model.held_begun;
     unsigned waiting = model.accepted > left ? model.accepted - left : 0;
     MUST(waiting <= places + hands + model.accepted_inside, "%u jobs wait, capacity %u", waiting,
          edit->most);
@@ -237,7 +303,8 @@ static void check_submit(const before *was, unsigned count, unsigned accepted, w
     MUST((refused == 0) == (why == WPOOL_OK), "%u refused, yet status %d", refused, (int)why);
     if (refused && why == WPOOL_FULL) {
         MUST(may_be_full, "full, though that is not the policy");
-        unsigned claims = model.begun - model.refused - refused; /* also of cancelled jobs */
+        /* also of cancelled jobs; of one without a place that starts just now */
+        unsigned claims = model.begun - model.refused - refused + model.held_begun;
         MUST(edit.is_unbuffered || claims - was->started >= edit.least, "full with %u of %u",
              claims - was->started, edit.least);
         MUST(!was->is_closed, "full after close");
@@ -251,6 +318,13 @@ static void check_submit(const before *was, unsigned count, unsigned accepted, w
     model.refused += refused;
 }
 
+/* As config or options say. */
+static void set_retry(model_pace *pace, const wpool_retry *retry) {
+    pace->attempts = retry->attempts ? retry->attempts : 1;
+    pace->retry_delay = retry->delay ? retry->delay : WPOOL_MS(10);
+    pace->is_patient = retry->when == refuse_retry;
+}
+
 static model_job *new_job(unsigned script) {
     const model_frame *frame = model_top();
     if (model.job_count == MODEL_JOBS || (frame && frame->family >= MODEL_FAMILY)) return NULL;
@@ -258,7 +332,9 @@ static model_job *new_job(unsigned script) {
     *job = (model_job){.number = ++model.numbers,
                        .script = script % SCRIPTS,
                        .family = frame ? frame->family + 1 : 0,
-                       .has_record = model.config.results};
+                       .has_record = model.config.results || model.config.retry.attempts > 1};
+    set_retry(&job->pace, &model.config.retry);
+    model.held_begun += model_comes_back(&job->pace);
     model.begun++;
     model.begun_inside += frame != NULL;
     return job;
@@ -365,6 +441,30 @@ static void check_already(const model_slot *slot, bool is_below, bool was_idle, 
              (unsigned)(slot - model.slots));
 }
 
+/* What has no place in the queue: before the call, and what is known of it after that. */
+typedef struct held_look {
+    unsigned left; /* the lane, jobs */
+    bool has_time, may_be_stale, is_stale, may_time_out, blocks;
+} held_look;
+
+static held_look look_held(const model_pace *pace, int64_t timeout, const before *was) {
+    return (held_look){.left = model.lanes[pace->lane].left,
+                       .has_time = pace->delay || pace->run_limit || model_comes_back(pace),
+                       .may_time_out = timeout > 0,
+                       .blocks = timeout || was->edit.policies == 1u << WPOOL_BLOCK};
+}
+
+static void begin_held(const model_pace *pace) {
+    model.lanes[pace->lane].begun++;
+    model.lanes[pace->lane].submitting++;
+}
+
+static void end_held(const model_pace *pace, held_look *look, wpool_status status) {
+    model.lanes[pace->lane].submitting--;
+    model.lanes[pace->lane].refused += status != WPOOL_OK;
+    if (model.edits) look->blocks = false; /* it is not known any more */
+}
+
 /* A group before a call: is it cancelled, unless somebody sets another deadline meanwhile? */
 typedef struct group_look {
     bool is_cancelled;
@@ -415,6 +515,11 @@ static bool check_bound(unsigned group, int64_t deadline, const group_look *was,
     return true;
 }
 
+static int64_t choose_lane_timeout(uint8_t b);
+static void set_slot_options(wpool_options *options, const model_slot *slot);
+static void check_held(const before *was, const model_pace *pace, const held_look *look,
+                       wpool_status status);
+
 static void submit_slot(action todo, unsigned group, int64_t deadline) {
     before was = look_before();
     model_frame *frame = model_top();
@@ -427,8 +532,13 @@ static void submit_slot(action todo, unsigned group, int64_t deadline) {
     if (slot->begun == 12) return;
     options.timeout = choose_timeout(todo.b, may_block());
     if (options.timeout == 0 && model_may_be(WPOOL_BLOCK) && !may_block()) options.timeout = 1;
+    if (slot->pace.lane) options.timeout = choose_lane_timeout(todo.b);
     if (options.timeout) when_full = WPOOL_BLOCK;
-    bool has_options = options.on_done || options.timeout || options.group || deadline;
+    set_slot_options(&options, slot);
+    bool is_paced = slot->pace.is_held || model_comes_back(&slot->pace);
+    bool has_options = options.on_done || options.timeout || options.group || deadline || is_paced;
+    held_look held = look_held(&slot->pace, options.timeout, &was);
+    held.has_time |= deadline > 0;
     bool is_below = model_is_below(NULL, slot);
     bool was_idle = slot->has_on_done && slot->reported == slot->accepted && !slot->in_flight;
     unsigned revision = ++slot->revision;
@@ -436,6 +546,8 @@ static void submit_slot(action todo, unsigned group, int64_t deadline) {
     slot->in_flight++;
     model.begun++;
     model.begun_inside += frame != NULL;
+    model.held_begun += is_paced;
+    begin_held(&slot->pace);
     note_bound(group, deadline);
     slot->groups |= group ? 1u << group : 0;
     if (deadline && (!slot->late_after || sched.now + deadline < slot->late_after))
@@ -443,15 +555,19 @@ static void submit_slot(action todo, unsigned group, int64_t deadline) {
     wpool_status status =
         CALL(wpool_submit_job(model.pool, &slot->job, has_options ? &options : NULL));
     slot->in_flight--;
+    end_held(&slot->pace, &held, status);
     check_already(slot, is_below, was_idle, revision == slot->revision, status);
     slot->revision++;
-    if (check_bound(group, deadline, &look, status)) return;
+    if (check_bound(group, held.has_time, &look, status)) return;
     if (status == WPOOL_ALREADY) {
         model.refused++;
         return;
     }
     slot->accepted += status == WPOOL_OK;
-    check_submit(&was, 1, status == WPOOL_OK, status, when_full, options.timeout > 0);
+    if (slot->pace.is_held)
+        check_held(&was, &slot->pace, &held, status);
+    else
+        check_submit(&was, 1, status == WPOOL_OK, status, when_full, options.timeout > 0);
     if (frame && status == WPOOL_OK) frame->last_slot = slot;
 }
 
@@ -805,6 +921,7 @@ static bool is_over(const model_job *job) {
 static void begin_cancel(model_job *job, wpool_mode mode) {
     model.cancels_begun++;
     if (!job) return;
+    job->may_be_last = true;
     job->cancelling++;
     job->hot_cancelling += mode == WPOOL_HOT;
 }
@@ -817,11 +934,18 @@ static void end_cancel(model_job *job, wpool_mode mode) {
 }
 
 static void note_removed(model_job *job) {
-    MUST(!job->started, "cancelled in time, yet it has started");
+    MUST(job->started == job->returned, "cancelled in time, yet it runs");
+    MUST(!job->started || model_comes_back(&job->pace), "cancelled in time, yet it has started");
     MUST(!job->is_removed, "cancelled in time twice");
     if (job->has_on_done) MUST(job->reported == 1, "cancelled, but on_done was not called");
     job->is_removed = true;
-    model_see(job, WPOOL_STATE_DISCARDED);
+    model_see(job, job->started ? WPOOL_STATE_CANCELLED : WPOOL_STATE_DISCARDED);
+}
+
+/* It runs no more, but for a run that may have been about to begin. */
+static void note_last(model_job *job) {
+    unsigned runs = job->runs + (job->started == job->returned);
+    if (!job->most_runs || runs < job->most_runs) job->most_runs = runs;
 }
 
 /* It runs, is just beginning or ending to, or is being discarded by somebody else. */
@@ -837,6 +961,13 @@ static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool w
         return;
     }
     MUST(!was_stale, "a stale id: %s", wpool_strerror(status));
+    if (status == WPOOL_ALREADY && mode == WPOOL_HOT && !job->seen &&
+        (job->pace.is_held || model_comes_back(&job->pace))) {
+        /* told not to start (again), and discarded by a worker because of that */
+        MUST(job->started == job->returned, "it runs");
+        job->may_be_removed = model.may_lose = true;
+        return;
+    }
     if (status == WPOOL_ALREADY) {
         MUST(model_has_ended(job), "it has not ended");
         return;
@@ -844,13 +975,14 @@ static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool w
     MUST(!was_over, "it has ended: %s", wpool_strerror(status));
     if (status == WPOOL_OK) {
         MUST(!was_reported, "it has ended: %s", wpool_strerror(status));
-        model.removed++;
+        model.removed += !job->started;
         note_removed(job);
         return;
     }
     MUST(status == (mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING), "cancel: %s",
          wpool_strerror(status));
     check_running(job);
+    note_last(job);
     if (mode == WPOOL_HOT) job->is_told = job->is_called = true;
 }
 
@@ -886,18 +1018,27 @@ static void act_cancel_self(action todo) {
 static void note_discarded(model_job *const *jobs, unsigned count, unsigned possible,
                            unsigned removed) {
     unsigned left = 0;
-    for (unsigned i = 0; i < count; i++)
-        left += jobs[i] && (possible >> i & 1) && !jobs[i]->started && !jobs[i]->is_removed;
+    bool are_sure = true; /* else it may have removed one between two runs */
+    for (unsigned i = 0; i < count; i++) {
+        if (!jobs[i] || !(possible >> i & 1) || jobs[i]->is_removed) continue;
+        left += !jobs[i]->started || model_comes_back(&jobs[i]->pace);
+        are_sure &= !model_comes_back(&jobs[i]->pace);
+    }
     MUST(removed <= left, "%u never run, but only %u can be", removed, left);
     for (unsigned i = 0; i < count; i++) {
         model_job *job = jobs[i];
-        bool is_possible = job && (possible >> i & 1) && !job->started && !job->is_removed;
+        bool is_possible = job && (possible >> i & 1) && !job->is_removed &&
+                           (!job->started || model_comes_back(&job->pace));
         if (!is_possible || removed == 0) continue;
-        if (removed == left)
+        if (removed == left && are_sure)
             note_removed(job);
         else
             job->may_be_removed = true;
     }
+    if (are_sure)
+        model.removed += removed;
+    else if (removed)
+        model.may_lose = true;
 }
 
 /* It was one of those that were to be cancelled hot. */
@@ -928,7 +1069,6 @@ static void act_discard(action todo) {
         end_cancel(jobs[i], mode);
         if (jobs[i] && mode == WPOOL_HOT) note_hot_discard(jobs[i]);
     }
-    model.removed += (unsigned)removed;
     note_discarded(jobs, count + 1, possible, (unsigned)removed);
     MUST(CALL(wpool_discard(model.pool, ids, 0, mode)) == 0, "none");
     MUST(CALL(wpool_discard(model.pool, NULL, 1, mode)) == 0, "NULL ids");
@@ -961,7 +1101,12 @@ static void act_state(action todo) {
         MUST(may_be_stale(job), "unknown, though nobody had the result");
         break;
     case WPOOL_STATE_WAITING:
-        MUST(!was_started && !was_seen, "a job that has started or ended waits");
+        MUST((!was_started || model_comes_back(&job->pace)) && !was_seen,
+             "a job that has started or ended waits");
+        break;
+    case WPOOL_STATE_DELAYED:
+        MUST(job->pace.is_held || (model_comes_back(&job->pace) && job->started), "delayed");
+        MUST(!was_seen, "a job that was seen to end is delayed");
         break;
     case WPOOL_STATE_RUNNING:
         MUST(!was_seen, "a job that was seen to end runs");
@@ -970,9 +1115,11 @@ static void act_state(action todo) {
         MUST(!job->started && model_may_remove(job), "discarded");
         break;
     default:
-        MUST(state != WPOOL_STATE_DELAYED && job->returned, "state %d", (int)state);
-        MUST((state == WPOOL_STATE_SUCCEEDED) == (job->error == 0), "state %d, error %d",
-             (int)state, job->error);
+        MUST(job->returned, "state %d", (int)state);
+        MUST((state == WPOOL_STATE_SUCCEEDED) == (job->error == 0) ||
+                 (state == WPOOL_STATE_CANCELLED && model_may_be_cut(job)),
+             "state %d, error %d", (int)state, job->error);
+        MUST(!model_must_go_on(job), "it has ended after %u runs, error %d", job->runs, job->error);
         model_see(job, state);
     }
 }
@@ -981,6 +1128,17 @@ static void act_state(action todo) {
 static void check_workers(const model_crew *crew, const wpool_stats_snapshot *stats) {
     MUST(stats->workers_idle <= stats->workers, "%u idle of %u", stats->workers_idle,
          stats->workers);
+    MUST(stats->workers_blocked <= stats->workers, "%u blocked of %u", stats->workers_blocked,
+         stats->workers);
+    if (model.config.max_workers)
+        MUST(stats->workers + stats->workers_leaving <= model.config.max_workers,
+             "%u workers, %u leave, %u may be", stats->workers, stats->workers_leaving,
+             model.config.max_workers);
+    MUST(stats->workers >= model.config.min_workers, "%u workers, fewer than %u", stats->workers,
+         model.config.min_workers);
+    if (model.config.is_scaled && crew->epoch == 0 && model.crew.epoch == 0)
+        MUST(stats->workers >= model.config.workers, "%u workers, fewer than %u", stats->workers,
+             model.config.workers);
     if (crew->in_flight || model.crew.epoch != crew->epoch) return;
     MUST(stats->workers + stats->workers_leaving <= model_workers(), "%u workers, %u leave",
          stats->workers, stats->workers_leaving);
@@ -989,13 +1147,14 @@ static void check_workers(const model_crew *crew, const wpool_stats_snapshot *st
     MUST(stats->workers >= !model.config.is_inline, "no workers");
     MUST(!crew->is_known || stats->workers == crew->serving, "%u workers, not %u", stats->workers,
          crew->serving);
-    if (stats->workers_leaving == 0) model.crew.may_leave = false;
+    if (stats->workers_leaving == 0 && !model.config.is_scaled) model.crew.may_leave = false;
 }
 
 static void act_stats(action todo) {
     before was = look_before();
     model_crew crew = model.crew;
     wpool_stats_snapshot stats;
+    unsigned reruns = model.reruns, ups = model.ups, downs = model.downs;
     (void)todo;
     MUST(CALL(wpool_stats(model.pool, NULL)) == WPOOL_INVALID, "NULL stats");
     MUST(CALL(wpool_stats(model.pool, &stats)) == WPOOL_OK, "stats");
@@ -1005,12 +1164,13 @@ static void act_stats(action todo) {
          (unsigned)stats.accepted);
     MUST(stats.waiting <= model.begun, "waiting is negative");
     /* more are waiting if a worker handed them in, or for a moment if the caller is to run them */
-    unsigned more = model.begun_inside;
+    unsigned more = model.begun_inside + model.held_begun;
+    if ((model.ever.orders & 1) && model.ever.orders != 1) more += model.config.threads;
     if (model_may_be(WPOOL_RUN)) more += model.config.threads;
     MUST(model.ever.is_unbuffered || stats.waiting <= model.ever.most + more,
          "%u wait, the capacity is %u", (unsigned)stats.waiting, model.ever.most);
     MUST(stats.succeeded <= model.returned - model.errors, "too many have succeeded");
-    MUST(stats.failed + stats.cancelled <= model.errors, "too many errors");
+    MUST(stats.failed + stats.cancelled <= model.errors + model_cuts(), "too many errors");
     MUST(stats.discarded >= was.removed, "discarded %u", (unsigned)stats.discarded);
     MUST(stats.discarded <= model.removed + model_cancelling() || model_may_discard() ||
              model.may_lose,
@@ -1019,6 +1179,12 @@ static void act_stats(action todo) {
          "cancelled without a reason");
     MUST(ran + stats.discarded >= was.delivered, "fewer have ended than were delivered");
     MUST(ran + stats.running <= model.started + model_hands() * (MODEL_DEPTH + 1), "running");
+    MUST(stats.delayed <= stats.waiting, "%u are delayed, %u wait", (unsigned)stats.delayed,
+         (unsigned)stats.waiting);
+    MUST(stats.delayed <= model.held_begun, "%u are delayed", (unsigned)stats.delayed);
+    MUST(stats.retries >= reruns, "%u retries, %u runs again", (unsigned)stats.retries, reruns);
+    MUST(stats.scale_ups >= ups && stats.scale_downs >= downs, "%u decisions up, %u down",
+         (unsigned)stats.scale_ups, (unsigned)stats.scale_downs);
     check_workers(&crew, &stats);
 }
 
@@ -1391,6 +1557,7 @@ static void act_other(action todo) {
 
 #include "crew.h"
 #include "groups.h"
+#include "pace.h"
 
 static void act_nothing(action todo) {
     for (unsigned i = 0; i < (todo.a & 7u); i++)
@@ -1411,7 +1578,11 @@ static void (*const act_table[])(action) = {
     act_configure, act_configure_badly, act_group_init, act_submit_bound, act_submit_bound,
     act_submit_bound, act_submit_job_bound, act_submit_job_bound, act_group_cancel,
     act_group_on_error, act_group_deadline, act_group_cancelled, act_group_wait, act_group_wait,
-    act_group_here, act_other_in_group};
+    act_group_here, act_other_in_group,
+    /* 72 */
+    act_submit_paced, act_submit_paced, act_submit_paced, act_submit_paced, act_submit_after,
+    act_submit_after, act_submit_lane, act_submit_lane, act_submit_lane, act_lane_init,
+    act_lane_destroy, act_lane_destroy, act_blocking, act_blocking, act_run_long};
 
 static void act(action todo) {
     act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);

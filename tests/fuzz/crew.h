@@ -22,6 +22,10 @@ static unsigned most_workers(void) {
 /* If nobody changes the number of workers now, it is this one. */
 static void note_workers(unsigned epoch, unsigned workers) {
     model_crew *crew = &model.crew;
+    if (model.config.is_scaled) {
+        MUST(workers >= least_workers() && workers <= most_workers(), "%u workers", workers);
+        return;
+    }
     if (crew->in_flight || crew->epoch != epoch) return;
     MUST(!crew->is_known || crew->serving == workers, "%u workers, not %u", workers, crew->serving);
     crew->is_known = true;
@@ -73,7 +77,7 @@ static void end_crew(const crew_look *look, bool is_known, unsigned serving) {
     crew->in_flight--;
     crew->hot_in_flight -= look->mode == WPOOL_HOT;
     bool was_alone = look->is_exact && crew->epoch == look->epoch;
-    crew->is_known = was_alone && is_known;
+    crew->is_known = was_alone && is_known && !model.config.is_scaled;
     crew->serving = serving;
 }
 
@@ -197,7 +201,7 @@ static void act_worker_stop(action todo) {
     MUST(status == WPOOL_OK || !id, "no worker was let go, yet its job is known");
     check_worker_stop(&look, !was.may_have_gaps, which, status);
     if (status == WPOOL_OK) check_was_running(id, ended, mode);
-    if (status != WPOOL_OK && was_alone) { /* nobody leaves because of it */
+    if (status != WPOOL_OK && was_alone && !model.config.is_scaled) { /* nobody leaves for it */
         model.crew.may_leave = was.may_leave;
         model.crew.may_have_gaps = was.may_have_gaps;
         model.crew.hot_begun = was.hot_begun;
@@ -234,6 +238,19 @@ static void act_workers(action todo) {
 
 /* -- the configuration -- */
 
+static const wpool_rate rates[] = {{0, 0}, {1e8, 1}, {1e6, 3}, {1e7, 0}};
+
+/* Which of them it is. */
+static unsigned rate_number(const wpool_rate *rate) {
+    unsigned i = 0;
+    while (i < 3 && (rates[i].burst != rate->burst || rates[i].per_second < rate->per_second ||
+                     rates[i].per_second > rate->per_second))
+        i++;
+    return i;
+}
+
+static wpool_scaling choose_scaling(uint8_t a, uint8_t b);
+
 static size_t capacity_of(const wpool_config *config) {
     if (config->queue_capacity == WPOOL_UNBUFFERED) return 0;
     return config->queue_capacity ? config->queue_capacity : WPOOL_QUEUE_CAPACITY;
@@ -244,6 +261,9 @@ static void check_config(const model_edit *edit, const wpool_config *config) {
     size_t capacity = capacity_of(config);
     MUST(edit->policies >> config->when_full & 1, "policy %d", (int)config->when_full);
     MUST(edit->helps >> config->help & 1, "help %d", (int)config->help);
+    MUST(edit->orders >> config->order & 1, "order %d", (int)config->order);
+    MUST(edit->rates >> rate_number(&config->rate) & 1, "rate %g", config->rate.per_second);
+    MUST(config->retry.attempts == own->retry.attempts, "another retry");
     MUST(capacity ? capacity >= edit->least && capacity <= edit->most : edit->is_unbuffered,
          "capacity %u", (unsigned)capacity);
     MUST(strcmp(config->name, "fuzz") == 0 && config->results == own->results &&
@@ -255,7 +275,7 @@ static void check_config(const model_edit *edit, const wpool_config *config) {
          "workers from %u to %u", config->min_workers, config->max_workers);
     MUST(config->group == (own->upstream ? &model.groups[own->upstream].own : NULL), "a group");
     MUST((config->allocator != NULL) == own->own_allocator, "another allocator");
-    MUST((config->hooks.user != NULL) == own->hooks, "other hooks");
+    MUST((config->hooks.user != NULL) == (own->hooks || own->has_pace_hooks), "other hooks");
 }
 
 static wpool_config look_config(void) {
@@ -304,8 +324,13 @@ static void check_conflict(const wpool_config *config, const char *right) {
 
 static void configure(const wpool_config *config, unsigned workers) {
     unsigned capacity = (unsigned)capacity_of(config);
-    model_edit edit = {1u << config->when_full, 1u << config->help, capacity, capacity,
-                       capacity == 0};
+    model_edit edit = {.policies = 1u << config->when_full,
+                       .helps = 1u << config->help,
+                       .least = capacity,
+                       .most = capacity,
+                       .is_unbuffered = capacity == 0,
+                       .orders = 1u << config->order,
+                       .rates = 1u << rate_number(&config->rate)};
     crew_look look = begin_crew(WPOOL_GRACEFUL);
     if (workers) note_target(&look, workers);
     const model_edit old = model.now;
@@ -341,7 +366,12 @@ static void act_configure(action todo) {
     }
     if (todo.a & 4 && own->edits_help) config.help = (wpool_help)(todo.b >> 5 & 3) % 3;
     if (todo.a & 8) config.workers = (unsigned)(todo.a >> 5) % 6;
+    if (todo.a & 16 && own->edits_order) config.order = (wpool_order)(todo.b >> 1 & 3) % 3;
+    if (todo.a & 16 && own->edits_rate) config.rate = rates[todo.b >> 3 & 3];
+    if (todo.a & 16 && own->edits_scaling) config.scaling = choose_scaling(todo.b, todo.a);
     unsigned workers = asked_workers(&config, &conflict);
+    if (!conflict && config.order == WPOOL_LIFO && config.when_full == WPOOL_DROP_OLDEST)
+        conflict = "order";
     check_conflict(&config, conflict);
     if (!conflict) configure(&config, workers);
 }
@@ -354,7 +384,28 @@ static const char *spoil(wpool_config *config, action todo) {
     static const wpool_allocator none,
         other = {(void *(*)(size_t, void *))1, (void (*)(void *, size_t, void *))1, NULL};
     const char *right = NULL;
-    switch (todo.a % 19) {
+    switch (todo.a >= 200 ? todo.a : todo.a % 19) {
+    case 200:
+        config->order = (wpool_order)3, right = "order";
+        break;
+    case 201:
+        config->order = WPOOL_LIFO, config->when_full = WPOOL_DROP_OLDEST, right = "order";
+        break;
+    case 202:
+        config->scaling.wait = -1, right = "scaling";
+        break;
+    case 203:
+        config->rate.per_second = todo.b & 1 ? -1 : 0.0 / 0.0, right = "rate";
+        break;
+    case 204:
+        config->retry.jitter = 2, right = "retry";
+        break;
+    case 205:
+        config->retry.attempts++, right = "retry";
+        break;
+    case 206:
+        config->hooks.job_stuck = (void (*)(void *, const wpool_stuck *))1, right = "hooks";
+        break;
     case 0:
         config->name = todo.b & 1 ? NULL : "other", right = "name";
         break;

@@ -14,8 +14,9 @@
 
 #include <time.h>
 
-enum { HEADER = 8, SCRIPT_BYTES = 3 * SCRIPT_ACTIONS + 1, ACTION_BYTES = 4, ACTIONS = 40 };
-enum { INPUT_MAX = HEADER + SCRIPTS * SCRIPT_BYTES + ACTIONS * ACTION_BYTES };
+enum { HEADER = 8, SCRIPT_BYTES = 3 * SCRIPT_ACTIONS + 1, ACTION_BYTES = 4, ACTIONS = 38 };
+enum { TAIL_AT = HEADER + SCRIPTS * SCRIPT_BYTES + ACTIONS * ACTION_BYTES, TAIL = 8 };
+enum { INPUT_MAX = TAIL_AT + TAIL };
 
 static struct {
     const uint8_t *bytes;
@@ -23,6 +24,25 @@ static struct {
 } input;
 
 static uint8_t input_at(size_t i) { return i < input.size ? input.bytes[i] : 0; }
+
+/* What came later is at the end: inputs without that have none of it. */
+static void read_pace(configuration *config) {
+    uint8_t what = input_at(TAIL_AT), edits = input_at(TAIL_AT + 1), lanes = input_at(TAIL_AT + 2);
+    unsigned least = config->min_workers ? config->min_workers : config->workers;
+    config->order = (wpool_order)((what & 3) % 3);
+    if (config->order == WPOOL_LIFO && config->when_full == WPOOL_DROP_OLDEST)
+        config->order = WPOOL_PRIORITY;
+    config->rate = (what >> 2 & 3) == 3 ? what >> 4 & 3 : 0;
+    config->has_pace_hooks = what >> 6 & 1;
+    if (what >> 7 & 1) config->retry = choose_retry(edits);
+    config->edits_order = edits & 1;
+    config->edits_rate = edits >> 1 & 1;
+    config->edits_scaling = edits >> 2 & 1;
+    config->slots = input_at(TAIL_AT + 3);
+    config->scaling = choose_scaling(input_at(TAIL_AT + 4), input_at(TAIL_AT + 5));
+    config->is_scaled = !config->is_inline && config->max_workers > least;
+    config->lanes = lanes;
+}
 
 static void read_configuration(configuration *config) {
     uint8_t shape = input_at(4), more = input_at(5), memory = input_at(6), end = input_at(7);
@@ -56,6 +76,7 @@ static void read_configuration(configuration *config) {
     config->shuts_down = (end >> 3 & 1) == 0;
     config->hooks = end >> 4 & 1;
     config->threads_left = end >> 5 == 7 ? 1 : end >> 5 == 6 ? 0 : -1;
+    read_pace(config);
 }
 
 static void read_scripts(void) {
@@ -130,23 +151,45 @@ static bool create_pool(int *allocations_left) {
         .results = config->results,
         .start_paused = config->start_paused,
         .help = config->help,
+        .order = config->order,
+        .rate = rates[config->rate],
+        .retry = config->retry,
+        .scaling = config->scaling,
         .allocator = config->own_allocator ? &allocator : NULL,
         .group = config->upstream ? &model.groups[config->upstream].own : NULL,
     };
-    if (config->hooks) asked.hooks = (wpool_hooks){on_worker_start, on_worker_exit, &model};
+    if (config->hooks || config->has_pace_hooks) asked.hooks.user = &model;
+    if (config->hooks) {
+        asked.hooks.worker_start = on_worker_start;
+        asked.hooks.worker_exit = on_worker_exit;
+    }
+    if (config->has_pace_hooks) {
+        asked.hooks.scaled = on_scaled;
+        asked.hooks.job_stuck = on_stuck;
+        asked.hooks.stalled = on_stalled;
+    }
     *allocations_left = config->fails_after;
     sched.allocations_left = config->own_allocator ? -1 : config->fails_after;
     sched.threads_left = config->threads_left;
-    model.ever = model.now = (model_edit){1u << config->when_full, 1u << config->help,
-                                          config->capacity, config->capacity, !config->capacity};
-    model.crew.is_known = true;
+    model.ever = model.now = (model_edit){.policies = 1u << config->when_full,
+                                          .helps = 1u << config->help,
+                                          .least = config->capacity,
+                                          .most = config->capacity,
+                                          .is_unbuffered = !config->capacity,
+                                          .orders = 1u << config->order,
+                                          .rates = 1u << config->rate};
+    model.crew.is_known = !config->is_scaled;
+    model.crew.may_leave = model.crew.may_have_gaps = model.crew.has_changed = config->is_scaled;
     model.crew.serving = config->workers;
+    unsigned threads = config->workers; /* and somebody who keeps the time */
+    threads +=
+        config->is_scaled || config->rate || config->retry.attempts > 1 || config->has_pace_hooks;
     wpool_status status = CALL(wpool_create(&model.pool, &asked));
     sched.threads_left = -1;
     if (status == WPOOL_OK) return true;
     MUST((status == WPOOL_NO_MEMORY && model_memory_fails()) ||
              (status == WPOOL_NO_THREAD && config->threads_left >= 0 &&
-              (unsigned)config->threads_left < config->workers),
+              (unsigned)config->threads_left < threads),
          "create: %s", wpool_strerror(status));
     MUST(!model.pool && model.blocks == 0, "something is left of a pool that was not made");
     return false;
@@ -230,6 +273,8 @@ static void end_pool(void) {
         shut_down(WPOOL_GRACEFUL, WPOOL_FOREVER);
         MUST(CALL(wpool_stats(model.pool, &stats)) == WPOOL_OK, "stats");
         check_stats_at_end(&stats);
+        for (unsigned i = 1; i < MODEL_LANES; i++)
+            destroy_lane(i, true);
         collect_results();
     }
     model.start_begun = true;
@@ -265,11 +310,15 @@ static void scenario(void) {
             slot->family = 1;
             slot->has_on_done = i % 2 == 0;
         }
+        for (unsigned i = 1; i < MODEL_LANES && model.config.lanes; i++)
+            init_lane(i, (uint8_t)((unsigned)model.config.lanes << i | i));
+        pace_slots();
         model.unspawned = model.config.threads - 1;
         sched.look = model_step;
         for (unsigned i = 1; i < model.config.threads; i++) {
             sched_flush(&sched.threads[sched.current]);
             threads[i] = sched_thread(thread_main, (void *)(uintptr_t)i);
+            model.is_client[threads[i]] = true;
             model.unspawned--;
             model.spawned++;
             sched_point(false);
@@ -433,9 +482,9 @@ static void run_random(double seconds, uint64_t count, uint64_t seed) {
                  seed + done);
         const size_t actions = random_byte() % (size_t)ACTIONS;
         const size_t size = HEADER + SCRIPTS * SCRIPT_BYTES + actions * ACTION_BYTES;
-        for (size_t i = 0; i < size; i++)
-            bytes[i] = random_byte();
-        verdict = fuzz_one(bytes, size);
+        for (size_t i = 0; i < INPUT_MAX; i++)
+            bytes[i] = i < size || i >= TAIL_AT ? random_byte() : 0;
+        verdict = fuzz_one(bytes, sizeof bytes);
         fuzz_inputs++;
     }
     if (verdict) keep_input();

@@ -34,7 +34,7 @@ $(BUILD)/fuzz/libfuzzer: tests/fuzz/fuzz.c $(BUILD)/flags
 	$(if $(V),,@)clang $(FLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ -o $@ $< -pthread
 
 fuzz: $(FUZZ_PROGRAM) $(FUZZ_LIBFUZZER)  ## random API calls under the scheduler, TEST_SECONDS each way
-	@V=1 sh tests/run.sh $(FUZZ_RUNS)
+	@V=$(if $(RUN_JOBS),,1) $(RUN) $(FUZZ_RUNS)
 
 test: $(FUZZ_PROGRAM)
 test: EXAMPLE_RUNS += $(if $(FUZZ_OFF),$(fuzz_skip),"$(FUZZ_PROGRAM)")

@@ -215,14 +215,16 @@ static bool may_have_ended_with(unsigned group, int error) {
         const model_job *job = &model.jobs[i];
         if (!job->group || !model_is_within(job->group, group)) continue;
         if (!is_lost && job->error == error) return true;
-        if (error == WPOOL_CANCELLED && !job->started && model_may_remove(job)) return true;
-        if (error == WPOOL_TIMEOUT && !job->started && model_may_be_late(job)) return true;
+        bool is_between = !job->started || model_comes_back(&job->pace);
+        if (error == WPOOL_CANCELLED && is_between && model_may_remove(job)) return true;
+        if (error == WPOOL_TIMEOUT && is_between && model_may_be_late(job)) return true;
     }
     for (unsigned i = 0; i < MODEL_SLOTS; i++) {
         const model_slot *slot = &model.slots[i];
         if (!model_is_any_within(slot->groups, group)) continue;
         if (is_lost && (model_may_discard() || model_slot_may_expire(slot))) return true;
-        if (!is_lost && slot->errors && model.scripts[slot->script].answer == error) return true;
+        if (!is_lost && slot->errors && (model.scripts[slot->script].answer | 128) == error)
+            return true;
     }
     return false;
 }

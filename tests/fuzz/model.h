@@ -21,6 +21,8 @@ enum {
     MODEL_SLOTS = 4,
     MODEL_LISTENERS = 32, /* wpool_on_cancel so often */
     MODEL_GROUPS = 12,    /* the first one is none */
+    MODEL_LANES = 4,      /* the same */
+    MODEL_AFTER = 2,      /* jobs that one waits for */
     MODEL_DEPTH = 5,      /* jobs inside of jobs on one thread that still do something */
     MODEL_FAMILY = 3      /* generations of children */
 };
@@ -36,6 +38,17 @@ typedef struct job_script {
 
 typedef enum submission { SUBMIT_BEGUN, SUBMIT_ACCEPTED, SUBMIT_REFUSED } submission;
 
+/* When a job runs, and how often. */
+typedef struct model_pace {
+    unsigned attempts;   /* until one succeeds; 1: no retry */
+    bool is_patient;     /* no error is worth another attempt */
+    bool is_held;        /* it has no place in the queue */
+    bool is_plain_order; /* it takes its place in a lane at once */
+    unsigned lane;       /* 0: none */
+    int64_t delay, period, retry_delay, run_limit;
+    unsigned after[MODEL_AFTER], after_count; /* jobs */
+} model_pace;
+
 /* A job of the pool's own: one call of a submit function. */
 typedef struct model_job {
     wpool_id id;
@@ -44,9 +57,16 @@ typedef struct model_job {
     submission submission;
     unsigned script, family;
     bool has_id, has_record, has_on_done;
-    int started, returned, reported, delivered;
-    int readers; /* calls in flight that may deliver it */
-    int error;
+    int started, returned, reported, delivered; /* returned: not while it runs again */
+    int readers;                                /* calls in flight that may deliver it */
+    int error;                                  /* of its last run */
+    model_pace pace;
+    unsigned runs, failures, periods; /* failures: in a row; periods: runs that were no retries */
+    unsigned most_runs;               /* if it was told to run no more */
+    int64_t begun_ns, returned_ns;
+    uint64_t lane_begun, lane_entered; /* when it was handed in, as calls come */
+    unsigned stuck;                    /* reports of that */
+    bool may_be_last;                  /* somebody has cancelled it, or tried to */
     void *data;
     bool is_surely_cancelled;
     unsigned group;     /* 0: none */
@@ -90,6 +110,9 @@ typedef struct model_slot {
     int forgotten; /* accepted before it was initialised anew */
     int begun, accepted, started, returned, reported, in_flight;
     int errors, cancelled_surely;
+    model_pace pace;
+    int error;          /* of its last run */
+    unsigned runs;      /* since it was handed in */
     unsigned groups;    /* that it ever was in, as bits */
     int64_t late_after; /* the earliest deadline that it ever had; 0: none */
 } model_slot;
@@ -118,6 +141,12 @@ typedef struct configuration {
     unsigned min_workers, max_workers; /* 0: none */
     int most_threads;                  /* of all kinds, ever */
     unsigned upstream;                 /* the group that stops the pool; 0: none */
+    wpool_order order;
+    unsigned rate; /* of the table */
+    bool is_scaled, edits_order, edits_rate, edits_scaling, has_pace_hooks;
+    wpool_scaling scaling;
+    wpool_retry retry;
+    uint8_t slots, lanes; /* which slots have a pace; what the lanes are, 0: there are none */
     unsigned ending;
     bool shuts_down;
 } configuration;
@@ -132,12 +161,25 @@ typedef struct model_crew {
     bool may_leave, may_have_gaps, hot_begun, hot_ever;
 } model_crew;
 
-/* What the configuration may be: bits for the policies and the help, bounds for the capacity. */
+/* What the configuration may be: bits for the policies, the help, the order and the rate, bounds
+   for the capacity. */
 typedef struct model_edit {
     unsigned policies, helps;
     unsigned least, most;
     bool is_unbuffered; /* maybe */
+    unsigned orders, rates;
 } model_edit;
+
+/* In lanes jobs run a few at a time. */
+typedef struct model_lane {
+    wpool_lane own;
+    bool is_open, is_ending;
+    unsigned max_running, max_waiting, burst;
+    int64_t interval, since; /* of the rate; 0: none */
+    unsigned submitting, begun, refused, starts;
+    unsigned left;    /* jobs that have started and never come back to wait */
+    unsigned running; /* functions, now */
+} model_lane;
 
 static struct {
     configuration config;
@@ -145,7 +187,13 @@ static struct {
     model_edit now, ever;
     unsigned edits_in_flight, edits; /* of the configuration, begun */
     model_group groups[MODEL_GROUPS];
-    unsigned group_count;  /* with the one that is none */
+    unsigned group_count; /* with the one that is none */
+    model_lane lanes[MODEL_LANES];
+    uint64_t lane_calls;
+    unsigned held_begun; /* submissions of jobs that have no place in the queue, or may come back */
+    unsigned reruns;     /* begun */
+    unsigned ups, downs; /* decisions of the scaler that were told */
+    bool is_client[SCHEDULER_THREADS]; /* a thread of the input */
     bool may_lose;         /* a job may end without having run, because of a group or a deadline */
     bool is_stopped_above; /* the upstream group may have been cancelled */
     unsigned unspawned;    /* threads that are still to come */
@@ -349,15 +397,46 @@ static void model_publish(void) { sched_flush(&sched.threads[sched.current]); }
 
 /* -- jobs -- */
 
-/* May it end without having run? */
+static bool model_comes_back(const model_pace *pace) { return pace->attempts > 1 || pace->period; }
+
+/* May it end without having run (again)? */
+static bool model_may_remove(const model_job *job);
+
+/* May it end without success? */
+static bool model_may_fail(const model_job *job) {
+    return job->error || job->pace.period || model_may_remove(job);
+}
+
 static bool model_may_remove(const model_job *job) {
-    return model_may_discard() || job->is_removed || job->may_be_removed || job->cancelling ||
-           model_may_expire(job);
+    if (model_may_discard() || job->is_removed || job->may_be_removed || job->cancelling)
+        return true;
+    for (unsigned i = 0; i < job->pace.after_count; i++)
+        if (model_may_fail(&model.jobs[job->pace.after[i]])) return true;
+    return model_may_expire(job);
+}
+
+/* Has its last run returned in a way after which another one must follow? */
+static bool model_must_go_on(const model_job *job) {
+    if (!job->returned || job->may_be_last || model_may_remove(job)) return false;
+    if (model.hot_begun || model.crew.hot_begun || model.crew.hot_ever || job->is_told ||
+        job->may_be_told)
+        return false;
+    if (job->error) return job->failures < job->pace.attempts && !job->pace.is_patient;
+    return job->pace.period && !model.close_begun;
 }
 
 /* Has the accepted job come to its end, as far as the model can see? */
 static bool model_has_ended(const model_job *job) {
-    return job->returned || (!job->started && model_may_remove(job));
+    return job->returned ? !model_must_go_on(job) : !job->started && model_may_remove(job);
+}
+
+/* May it have ended between two of its runs? */
+static bool model_may_be_cut(const model_job *job) {
+    return job->returned && model_comes_back(&job->pace) &&
+           (model_may_remove(job) || job->is_told || job->may_be_told);
+}
+static bool model_may_slot_be_cut(const model_slot *slot) {
+    return model_comes_back(&slot->pace) && (model_may_discard() || model_slot_may_expire(slot));
 }
 
 /* Has the running job been told to end (NULL: one that can only be told with the whole pool)? */
@@ -375,6 +454,18 @@ static bool model_is_frame_told(const model_frame *frame) {
     return model_is_told(job) || model_group_is_told(frame->group);
 }
 
+/* So many jobs whose last run was a success may have ended as cancelled. */
+static unsigned model_cuts(void) {
+    unsigned cuts = 0;
+    for (unsigned i = 0; i < model.job_count; i++)
+        cuts +=
+            model.jobs[i].pace.period && !model.jobs[i].error && model_may_be_cut(&model.jobs[i]);
+    for (unsigned i = 0; i < MODEL_SLOTS; i++)
+        if (model.slots[i].pace.period && model_may_slot_be_cut(&model.slots[i]))
+            cuts += (unsigned)model.slots[i].accepted;
+    return cuts;
+}
+
 /* So many ids are in calls of wpool_cancel now. */
 static unsigned model_cancelling(void) { return model.cancels_begun - model.cancels_done; }
 
@@ -382,9 +473,11 @@ static unsigned model_cancelling(void) { return model.cancels_begun - model.canc
 static unsigned model_told(void) {
     unsigned told = 0;
     for (unsigned i = 0; i < model.job_count; i++)
-        told += model_may_be_told(&model.jobs[i]) && model.jobs[i].error;
+        told += (model_may_be_told(&model.jobs[i]) && model.jobs[i].error) ||
+                model_may_be_cut(&model.jobs[i]);
     for (unsigned i = 0; i < MODEL_SLOTS; i++)
-        if (model_slot_may_expire(&model.slots[i])) told += (unsigned)model.slots[i].errors;
+        if (model_slot_may_expire(&model.slots[i]) || model_may_slot_be_cut(&model.slots[i]))
+            told += (unsigned)model.slots[i].accepted;
     return told;
 }
 
@@ -421,8 +514,16 @@ static void check_ending(const model_job *job, const wpool_result *result) {
         return;
     }
     MUST(job->returned, "a job is reported as ended, but runs or never ran");
+    MUST(result->attempts == job->runs, "%u attempts, not %u", result->attempts, job->runs);
+    if (result->state == WPOOL_STATE_CANCELLED && result->error != job->error) {
+        MUST(model_may_be_cut(job), "a job was cancelled between two runs without a reason");
+        MUST(result->error == WPOOL_CANCELLED ||
+                 (result->error == WPOOL_TIMEOUT && model_may_be_late(job)),
+             "cancelled between two runs: error %d", result->error);
+        return;
+    }
+    MUST(!model_must_go_on(job), "it has ended after %u runs, error %d", job->runs, job->error);
     MUST(result->error == job->error, "the job's error is %d, not %d", result->error, job->error);
-    MUST(result->attempts == 1, "%u attempts", result->attempts);
     MUST(result->waited_ns >= 0 && result->ran_ns >= 0, "times go backwards");
     MUST(result->worker < model_workers() || result->worker == WPOOL_INLINE, "no such worker");
     if (job->error == 0) {
@@ -462,6 +563,9 @@ static void model_on_done(void *arg, const wpool_result *result) {
 
 static void model_on_slot_done(void *arg, const wpool_result *result) {
     model_slot *slot = (model_slot *)arg;
+    MUST((result->attempts == 0) == (result->state == WPOOL_STATE_DISCARDED), "%u attempts",
+         result->attempts);
+    MUST(result->attempts <= 1 || model_comes_back(&slot->pace), "%u attempts", result->attempts);
     slot->reported++;
     MUST(slot->has_on_done, "on_done of a job that has none");
     MUST(!model.is_over, "on_done after the end");
@@ -489,6 +593,7 @@ static void check_jobs_at_end(void) {
         bool is_accepted = job->submission == SUBMIT_ACCEPTED;
         MUST(job->started <= (is_accepted ? 1 : 0), "job %u was refused and ran", i);
         MUST(job->started == job->returned, "job %u started and did not return", i);
+        MUST(!model_must_go_on(job), "job %u ran %u times, and then no more", i, job->runs);
         if (is_accepted) MUST(job->started || model_may_remove(job), "job %u was lost", i);
         removed += is_accepted && !job->started;
         if (job->has_on_done)
@@ -515,10 +620,14 @@ static void check_stats_at_end(const wpool_stats_snapshot *stats) {
     MUST(stats->waiting == 0 && stats->running == 0, "something waits or runs at the end");
     MUST(stats->accepted == model.accepted, "accepted: %u, stats: %u", model.accepted,
          (unsigned)stats->accepted);
-    MUST(stats->succeeded == model.returned - model.errors, "succeeded: %u, stats: %u",
-         model.returned - model.errors, (unsigned)stats->succeeded);
-    MUST(stats->failed + stats->cancelled == model.errors, "errors: %u, stats: %u", model.errors,
-         (unsigned)(stats->failed + stats->cancelled));
+    unsigned cut = model_cuts();
+    unsigned succeeded = model.returned - model.errors;
+    MUST(stats->succeeded <= succeeded && stats->succeeded + cut >= succeeded,
+         "succeeded: %u, stats: %u", succeeded, (unsigned)stats->succeeded);
+    MUST(stats->succeeded + stats->failed + stats->cancelled == model.returned,
+         "errors: %u, stats: %u", model.errors, (unsigned)(stats->failed + stats->cancelled));
+    MUST(stats->delayed == 0 && stats->retries >= model.reruns, "%u runs again, retries: stats %u",
+         model.reruns, (unsigned)stats->retries);
     MUST(stats->discarded == model.accepted - model.started, "discarded: %u, stats: %u",
          model.accepted - model.started, (unsigned)stats->discarded);
     MUST(stats->cancelled >= model.surely_cancelled && stats->cancelled >= model.seen_cancelled,

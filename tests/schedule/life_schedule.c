@@ -344,7 +344,8 @@ static void hook_exit(void *user, unsigned worker, void *state) {
 }
 static wpool_hooks hooks(void) {
     hooked_starts = hooked_exits = 0;
-    return (wpool_hooks){hook_start, hook_exit, &hooked_starts};
+    return (wpool_hooks){
+        .worker_start = hook_start, .worker_exit = hook_exit, .user = &hooked_starts};
 }
 
 /* The caller-owned jobs exist beforehand: theirs is not the memory that fails. */

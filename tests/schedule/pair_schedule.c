@@ -15,9 +15,10 @@ enum {
     PAUSES = 4,
     AGAIN = 8,
     READS = 16,
-    SCALES = 32,  /* or configures */
-    TELLS = 64,   /* whatever runs */
-    GROUPED = 128 /* ends the members of the group */
+    SCALES = 32,   /* or configures */
+    TELLS = 64,    /* whatever runs */
+    GROUPED = 128, /* ends the members of the group */
+    PACED = 256    /* has jobs that fail, and are told to end, on their own */
 };
 
 /* X(a, name, what it does). No name begins or ends with another one: a pair can be run alone. */
@@ -63,7 +64,11 @@ enum {
     X(a, group_submit, 0)                  \
     X(a, group_wait, 0)                    \
     X(a, group_cancels, GROUPED)           \
-    X(a, group_deadline, GROUPED)
+    X(a, group_deadline, GROUPED)          \
+    X(a, blocking, 0)                      \
+    X(a, submit_paced, PACED)              \
+    X(a, submit_periodic, PACED)           \
+    X(a, lane, PACED)
 
 #define CALL_NUMBER(a, name, does) CALL_##name,
 enum { CALLS(CALL_NUMBER, ) CALL_COUNT };
@@ -74,6 +79,7 @@ typedef struct side {
     bool is_job;
     task *tasks;            /* four, which are its own */
     struct member *members; /* two */
+    struct paced *paced;    /* two */
 } side;
 
 /* A job of the group. */
@@ -88,6 +94,17 @@ typedef struct member {
     wpool_job job;
 } member;
 #define MEMBERS 6
+
+/* A job that waits, or runs again. */
+typedef struct paced {
+    wpool_status status;
+    bool is_handed_in;
+    unsigned fails; /* so often, at first */
+    unsigned runs, ends, dones, deliveries;
+    wpool_state state;
+    wpool_id id;
+} paced;
+#define PACED_JOBS 4
 
 /* Tasks of the scenario itself; those of the sides follow. */
 enum { WITH_ID, OWNED, HELD, CALLER, OF_SIDES };
@@ -110,6 +127,8 @@ static struct {
     bool is_group_cancelled; /* a call has returned */
     member members[MEMBERS]; /* two of the scenario's own */
     bool is_gone[TASKS];     /* see note_gone */
+    paced paced[PACED_JOBS];
+    wpool_lane lanes[2]; /* of each side */
 } pair;
 
 static bool is_unbuffered(void) { return wpool__pool_is_unbuffered(scene.pool); }
@@ -441,9 +460,104 @@ static void call_group_deadline(side *s) {
     SCHED_CHECK(wpool_group_deadline(&pair.group, (int64_t)pick(300)) == WPOOL_OK);
 }
 
+/* -- jobs that wait -- */
+
+static int paced_run(void *arg, wpool_job *job) {
+    paced *p = (paced *)arg;
+    SCHED_NOTE("paced runs", p - pair.paced);
+    SCHED_CHECK(p->runs == p->ends && p->dones == 0);
+    SCHED_CHECK(wpool_job_attempt(job) == ++p->runs);
+    idle_points(pick(6));
+    return p->ends++ < p->fails ? 5 : 0;
+}
+
+static void paced_done(void *arg, const wpool_result *result) {
+    paced *p = (paced *)arg;
+    SCHED_NOTE("on_done of paced", p - pair.paced);
+    SCHED_CHECK(p->dones++ == 0 && p->runs == p->ends && result->attempts == p->runs);
+    SCHED_CHECK((result->state == WPOOL_STATE_DISCARDED) == (p->runs == 0));
+    p->state = result->state;
+}
+
+static bool paced_is_accepted(const paced *p) { return p->is_handed_in && p->status == WPOOL_OK; }
+
+/* If it has no place in the queue, only a full lane refuses it. */
+static void paced_submit(paced *p, wpool_options options) {
+    options.on_done = paced_done;
+    if (options.lane && maybe()) options.timeout = 1 + (int64_t)pick(100);
+    p->status = wpool_submit_with(scene.pool, paced_run, p, &options, &p->id);
+    SCHED_NOTE("paced submitted, status", p->status);
+    p->is_handed_in = true;
+    if (!options.lane && !options.delay && !options.period && !options.after_count) {
+        check_submitted(p->status, false, false);
+        return;
+    }
+    bool waits = options.timeout || (config()->when_full == WPOOL_BLOCK && !(pair.does & SCALES));
+    SCHED_CHECK(p->status == WPOOL_OK || (p->status == WPOOL_CLOSED && pair.closing > 0) ||
+                (p->status == WPOOL_FULL && options.lane && !waits) ||
+                (p->status == WPOOL_TIMEOUT && options.lane && options.timeout) ||
+                (p->status == WPOOL_UNKNOWN && options.after_count));
+}
+
+static void call_submit_paced(side *s) {
+    const task *t = any_with_id();
+    for (unsigned i = 0, n = 1 + pick(2); i < n; i++) {
+        wpool_options options = {.priority = (wpool_priority)pick(3), .run_limit = pick(40)};
+        if (maybe()) options.delay = 1 + (int64_t)pick(60);
+        if (maybe()) options.lane = &pair.lanes[s - pair.sides];
+        if (maybe()) options.retry = (wpool_retry){.attempts = 1 + pick(3), .delay = pick(60)};
+        if (t && maybe()) options.after = &t->id, options.after_count = 1;
+        s->paced[i].fails = pick(3);
+        paced_submit(&s->paced[i], options);
+    }
+}
+
+/* It ends only because it is told to: others may wait for that. */
+static void call_submit_periodic(side *s) {
+    paced *p = &s->paced[0];
+    paced_submit(p, (wpool_options){.period = 1 + (int64_t)pick(60), .delay = (int64_t)pick(60)});
+    if (p->status != WPOOL_OK) return;
+    idle_points(pick(60));
+    wpool_status status = wpool_cancel(scene.pool, p->id, maybe() ? WPOOL_HOT : WPOOL_GRACEFUL);
+    SCHED_CHECK(status == WPOOL_OK || status == WPOOL_CANCELLED || status == WPOOL_RUNNING ||
+                status == WPOOL_ALREADY || (status == WPOOL_UNKNOWN && config()->results));
+}
+
+/* One for a moment, and jobs in one that stays. */
+static void call_lane(side *s) {
+    wpool_lane lane = {.max_running = pick(3), .max_waiting = pick(3)};
+    SCHED_CHECK(wpool_lane_init(&lane, scene.pool) == WPOOL_OK);
+    for (unsigned i = 0; i < 2; i++)
+        paced_submit(&s->paced[i], (wpool_options){.lane = &pair.lanes[s - pair.sides]});
+    SCHED_CHECK(wpool_lane_destroy(&lane) == WPOOL_OK);
+}
+
+static void blocks(void *arg) {
+    (void)arg;
+    idle_points(pick(20));
+}
+static void task_blocks(task *t, wpool_job *job) {
+    work(t, job);
+    SCHED_CHECK(wpool_blocking(job, blocks, NULL) == WPOOL_OK);
+    wpool_progress(job);
+}
+
+static void call_blocking(side *s) {
+    for (unsigned i = 0; i < 2; i++) {
+        s->tasks[i].body = task_blocks;
+        hand_in(&s->tasks[i], (task_kind)pick(TASK_KINDS));
+    }
+}
+
 /* Counts a result that was taken. */
 static void taken(const wpool_result *result) {
     const char *arg = (const char *)result->arg;
+    if (arg >= (char *)pair.paced && arg < (char *)(pair.paced + PACED_JOBS)) {
+        const paced *p = (paced *)result->arg;
+        SCHED_CHECK(pair.paced[p - pair.paced].deliveries++ == 0);
+        SCHED_CHECK(p->dones == 1 && result->state == p->state);
+        return;
+    }
     if (arg < (char *)pair.members || arg >= (char *)(pair.members + MEMBERS)) {
         task_taken(result);
         return;
@@ -593,11 +707,13 @@ static void call_stats(side *s) {
         now = scene_stats();
         SCHED_CHECK(now.workers_idle <= now.workers);
         SCHED_CHECK(now.workers == config()->workers || (pair.does & SCALES));
-        SCHED_CHECK(now.accepted >= before.accepted && now.accepted <= TASKS + MEMBERS + 6);
+        SCHED_CHECK(now.accepted >= before.accepted &&
+                    now.accepted <= TASKS + MEMBERS + PACED_JOBS + 6);
         SCHED_CHECK(now.succeeded >= before.succeeded && now.failed >= before.failed &&
                     now.cancelled >= before.cancelled && now.discarded >= before.discarded);
-        if (!scene.may_discard && !(pair.does & GROUPED)) SCHED_CHECK(now.discarded == 0);
-        if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told && !(pair.does & GROUPED))
+        bool may_end = pair.does & (GROUPED | PACED);
+        if (!scene.may_discard && !may_end) SCHED_CHECK(now.discarded == 0);
+        if (pair.stopping[WPOOL_HOT] == 0 && !pair.is_told && !may_end)
             SCHED_CHECK(now.cancelled == 0);
     }
 }
@@ -644,6 +760,12 @@ static void call_get_info(side *s) {
 /* No more threads than the scheduler knows, whatever the other side adds. */
 static bool may_add(void) { return sched.thread_count <= SCHEDULER_THREADS - 5; }
 
+/* By the rules, they come one by one. */
+static bool is_pressed(void *user) {
+    (void)user;
+    return !may_add();
+}
+
 /* Fewer than one is none; the workers of an inline pool stay. */
 static void check_scaled(wpool_status status, bool must) {
     SCHED_CHECK(scene.pool->is_inline ? status == WPOOL_INVALID
@@ -685,6 +807,15 @@ static void call_configure(side *s) {
         SCHED_CHECK(wpool_get_config(scene.pool, &now) == WPOOL_OK);
         now.queue_capacity = pick(4) ? 1 + pick(6) : WPOOL_UNBUFFERED;
         if (maybe() && may_add() && !scene.pool->is_inline) now.workers = 1 + pick(3);
+        if (now.when_full != WPOOL_DROP_OLDEST) now.order = (wpool_order)pick(3);
+        now.rate = (wpool_rate){pick(3) ? 0 : 1e7, pick(3)};
+        now.scaling = (wpool_scaling){.jobs_per_worker = 1 + pick(3),
+                                      .wait = (int64_t)pick(60),
+                                      .step = 1,
+                                      .idle = 1 + (int64_t)pick(200),
+                                      .cooldown = 1 + (int64_t)pick(60),
+                                      .pressure = is_pressed};
+        if (!scene.pool->is_inline) now.max_workers = maybe() ? SCHEDULER_THREADS : 0;
         if (!may_add() && !scene.pool->is_inline) now.workers = 1; /* others may have left */
         SCHED_CHECK(wpool_config_conflict(scene.pool, &now) == NULL);
         SCHED_CHECK(wpool_configure(scene.pool, &now) == WPOOL_OK);
@@ -803,7 +934,8 @@ static void choose(unsigned first, unsigned second) {
     for (unsigned i = 0; i < 2; i++)
         pair.sides[i] = (side){.call = i ? second : first,
                                .tasks = &scene.tasks[OF_SIDES + 4 * i],
-                               .members = &pair.members[2 + 2 * i]};
+                               .members = &pair.members[2 + 2 * i],
+                               .paced = &pair.paced[2 * i]};
     wpool_group_init(&pair.group, NULL);
     if (pick(3) == 0) pair.sides[pick(2)].is_job = true;
     for (int i = 0; i < 2; i++) {
@@ -835,6 +967,10 @@ static void open_any(void) {
                               .results = maybe(),
                               .start_paused = pick(4) == 0});
     scene.may_discard = (pair.does & DISCARDS) || config()->when_full == WPOOL_DROP_OLDEST;
+    for (int i = 0; i < 2; i++) {
+        pair.lanes[i] = (wpool_lane){.max_running = pick(3), .max_waiting = pick(3)};
+        SCHED_CHECK(wpool_lane_init(&pair.lanes[i], scene.pool) == WPOOL_OK);
+    }
 }
 
 /* Some jobs beforehand: not so many that this thread is blocked, nor would run one that is held. */
@@ -875,6 +1011,14 @@ static void check_counts(void) {
         told += m->state == WPOOL_STATE_CANCELLED;
         SCHED_CHECK(m->dones == member_is_accepted(m) && m->runs <= m->dones);
         if (m->dones && !m->runs) SCHED_CHECK(scene.may_discard || (pair.does & GROUPED));
+    }
+    for (int i = 0; i < PACED_JOBS; i++) {
+        const paced *p = &pair.paced[i];
+        accepted += paced_is_accepted(p);
+        runs += p->runs > 0;
+        good += p->state == WPOOL_STATE_SUCCEEDED;
+        told += p->state == WPOOL_STATE_CANCELLED;
+        SCHED_CHECK(p->dones == paced_is_accepted(p));
     }
     SCHED_CHECK(again.dones == again.accepted && (again.runs == again.dones || scene.may_discard));
     SCHED_CHECK(end.waiting == 0 && end.running == 0 && scene.running == 0);
@@ -925,6 +1069,8 @@ static void meet(void) {
     SCHED_CHECK(wpool_shutdown(scene.pool, WPOOL_GRACEFUL, WPOOL_FOREVER) == WPOOL_OK);
     check_counts();
     check_deliveries();
+    for (int i = 0; i < 2; i++)
+        SCHED_CHECK(wpool_lane_destroy(&pair.lanes[i]) == WPOOL_OK);
     scene_close();
     SCHED_CHECK(pair.group.ties == 0 && pair.group.unfinished == 0 && !pair.group.members);
 }

@@ -5,7 +5,31 @@
 #
 # First the scenario is tried that is known to find it, then all of them. Not found, or not to be
 # planted because the header reads differently now: exit status 1. PLANT_MS: a scenario's time (3000);
-# PLANT_HEADER: another header (wpool.h).
+# PLANT_HEADER: another header (wpool.h); PLANT_JOBS: how many bugs are tried at a time (2).
+
+# As many of this script, each with a part of the bugs, and their counts added up.
+jobs=${PLANT_JOBS:-2}
+if [ -z "$PLANT_PART" ]; then
+    for part in $(seq "$jobs"); do
+        PLANT_PART=$part sh "$0" "$@" &
+    done | {
+        passed=0 failed=0 ended=0
+        while read -r line; do
+            case $line in
+            [0-9]*" passed, "*)
+                # shellcheck disable=SC2086 # to be split
+                set -- $line
+                passed=$((passed + $1)) failed=$((failed + $3)) ended=$((ended + 1))
+                ;;
+            *) echo "$line" ;;
+            esac
+        done
+        failed=$((failed + jobs - ended))
+        echo "$passed passed, $failed failed"
+        [ "$failed" -eq 0 ]
+    }
+    exit
+fi
 
 CC=${CC:-cc}
 PLANT_MS=${PLANT_MS:-3000}
@@ -14,15 +38,16 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 wanted=" $* "
-found=0 missed=0
+programs="submit result life fork cancel scale group pace pair"
+number=0 found=0 missed=0
 cp "${PLANT_HEADER:-wpool.h}" "$folder/original" || exit 2
 
 now() { date +%s.%N; }
 
-# build PROGRAM: the scenarios against the copy
+# build PROGRAM: the scenarios against the copy; not optimised, as to compile is most of the work
 build() {
     [ -x "$folder/$1" ] ||
-        "$CC" -std=c11 -O1 -w -I. -Itests/support -DSCHEDULER_HEADER="\"$folder/wpool.h\"" \
+        "$CC" -std=c11 -O0 -w -I. -Itests/support -DSCHEDULER_HEADER="\"$folder/wpool.h\"" \
             -o "$folder/$1" "tests/schedule/$1_schedule.c" -pthread 2>"$folder/errors"
 }
 
@@ -38,12 +63,13 @@ try() {
 # in its place
 plant() {
     name=$1
+    number=$((number + 1))
+    [ $((number % jobs + 1)) -eq "$PLANT_PART" ] || return 0
     case $wanted in
     *" $name "* | "  ") ;;
     *) return ;;
     esac
-    rm -f "$folder/cancel" "$folder/submit" "$folder/result" "$folder/life" "$folder/fork" \
-        "$folder/scale" "$folder/group" "$folder/pair"
+    for program in $programs; do rm -f "$folder/$program"; done
     if ! FUNCTION=$2 NTH=$3 OLD=$4 NEW=$5 awk '
         BEGIN { function_name = ENVIRON["FUNCTION"] "("; old = ENVIRON["OLD"] }
         /^[a-zA-Z]/ { inside = index($0, " " function_name) || index($0, "*" function_name) }
@@ -65,7 +91,7 @@ plant() {
         return
     fi
     what=$(try "$6" "$7")
-    for program in submit result life fork cancel scale group pair; do
+    for program in $programs; do
         [ -n "$what" ] || what=$(try_all "$program")
     done
     seconds=$(echo "$begin $(now)" | awk '{ printf "%.1f", $2 - $1 }')
@@ -94,7 +120,7 @@ plant no_second_look ${W}_rest 1 'else if (wpool__worker_sees_work(pool))' 'else
 plant no_wake_after_overflow wpool__pool_overflow 1 'wpool__idle_wake(&pool->idle);' '' \
     submit meet_own_children
 plant no_wake_after_a_batch ${W}_fetch 1 'wpool__idle_wake(&pool->idle);' ';' submit meet_in_a_batch
-plant no_wake_after_submit wpool__pool_announce 1 'wpool__idle_wake(&pool->idle);' ';' \
+plant no_wake_after_submit ${W}_announce 1 'wpool__idle_wake(&pool->idle);' ';' \
     submit submit_destroy
 plant searcher_wakes_nobody ${W}_end_search 1 'wpool__idle_wake(idle);' ';' submit meet_two_submitters
 plant searcher_for_ever ${W}_end_search 1 'wpool__idle_stop_search(idle);' ';' \
@@ -142,14 +168,14 @@ plant delivering_not_counted wpool__account_deliver 1 'begins ? 1 : UINT32_MAX' 
     result take_two_readers
 plant result_in_silence wpool__results_push 1 'wpool__event_notify(' '(void)(' \
     submit submit_many
-plant sleepers_bit_lost wpool__job_set_running 1 '(old & WPOOL__JOB_SLEPT_ON) |' '' \
+plant sleepers_bit_lost wpool__job_set_running 1 'WPOOL__JOB_SLEPT_ON | ' '' \
     result wait_outside
 plant lock_in_silence wpool__lock_release 1 '== 2' '== 3' result take_two_readers
-plant start_in_silence wpool__pool_resume 1 'wpool__pool_announce(pool);' '' life pause_and_submit
+plant start_in_silence wpool__pool_resume 1 'wpool__worker_announce(pool);' '' life pause_and_submit
 plant pause_looked_for_once ${W}_next 2 'control = wpool__worker_control(worker->pool);' '' \
     life pause_holds_what_comes_after_it
-plant stop_leaves_a_gap wpool__pool_stop 1 'else if (wpool__queue_length(&pool->queue) != 0)' \
-    'else if (0)' life stop_against_everything
+plant stop_leaves_a_gap wpool__pool_stop 1 'wpool__queue_length(&pool->queue) != 0' \
+    '0' life stop_against_everything
 plant removed_counts_as_left ${W}_remove 1 '&pool->watch.removed' \
     'wpool__watch_account(&pool->watch, 0)' cancel cancel_against_workers
 plant buried_without_a_trace ${W}_note_removed 1 'wpool__add_seq_cst(&pool->watch.buried, 1);' '' \
@@ -200,7 +226,7 @@ plant departed_in_silence ${W}_depart 1 'wpool__event_notify_all(&pool->lot, &po
 plant ring_begins_early wpool__queue_grow 1 'tail & WPOOL__GATE_COUNT' '0' scale configure_grows
 plant ring_never_begins wpool__queue_grow 1 'wpool__store_release(&ring->begin,' '(void)(' \
     scale configure_grows
-plant ring_not_there wpool__pool_reconfigure 1 'if (!wpool__queue_grow(&pool->queue, places))' 'if (0)' \
+plant ring_not_there wpool__pool_reconfigure 1 '!wpool__queue_grow(&pool->queue, places)' '0' \
     scale configure_grows
 plant ring_too_small wpool__crew_resize 1 'if (!wpool__queue_grow(&pool->queue, places))' 'if (0)' \
     scale unbuffered_one_more
@@ -213,8 +239,8 @@ plant untold_with_the_worker wpool__crew_tell 1 'wpool__listeners_tell(' '(void)
 plant untold_by_the_group wpool__group_tell 1 'wpool__worker_call_told(job->pool);' ';' group cancel_members
 plant admitted_in_silence wpool__group_admit 1 'wpool__group_wake(group, !job->pool->is_inline);' '' \
     group wait_by_the_worker
-plant told_lost_when_admitted wpool__job_admit 1 '(old & WPOOL__JOB_TOLD) | WPOOL_STATE_WAITING' \
-    'WPOOL_STATE_WAITING' group cancel_the_blocked
+plant told_lost_when_admitted wpool__job_admit 1 'WPOOL__JOB_TOLD | ' '' \
+    group cancel_the_blocked
 plant told_when_admitted_ignored wpool__pool_put 1 'record = wpool__table_pin(' '(void)(' \
     group deadline_of_the_queued
 plant untied_without_the_lock wpool__group_untie 1 \
@@ -225,11 +251,113 @@ plant no_look_at_the_group wpool__group_sleep 1 'wpool__group_view_now(view, fal
     group wait_by_many
 plant visitors_ignored wpool__upstream_leave 1 'while (wpool__load_acquire(&pool->visitors) != 0)' \
     'while (0)' group upstream_against_destroy
-plant timer_in_silence wpool__keeper_set 1 'if (!is_news) return;' 'return;' group deadline_against_finish
-plant doomed_in_between ${W}_cancel 1 'if (is_running && is_hot && wpool__worker_remove(pool, job))' \
-    'if (0)' group deadline_of_the_queued
+plant timer_in_silence wpool__keeper_unlock 1 'if (is_news) wpool__event_notify_all' \
+    'if (0) wpool__event_notify_all' group deadline_against_finish
+plant doomed_in_between ${W}_cancel 1 '(is_hot || !is_running)' '!is_running' group deadline_of_the_queued
 plant taken_by_who_has_it wpool__pool_is_taken 1 'if (!wpool__pool_is_unbuffered(ticket->pool))' 'if (0)' \
     scale unbuffered_and_back
+
+# what waits for its time, for others, or in a lane
+plant told_and_still_held wpool__pace_step 1 '(wpool__load_relaxed(&job->state) & WPOOL__JOB_TOLD) != 0' \
+    'false' pace cancel_behind_another
+plant stopped_and_still_held wpool__pace_step 1 \
+    '(wpool__load_relaxed(&pool->control) & WPOOL__STOPPED) != 0' 'false' pace cancel_behind_another
+plant ready_in_silence wpool__keeper_unlock 1 'if (is_ready) wpool__worker_announce(pool);' '' \
+    pace cancel_the_held
+plant ready_unseen ${W}_sees_work 1 'wpool__orders_has_ready(&pool->orders)' 'false' \
+    pace cancel_the_held
+plant ready_not_roused wpool__pace_release 1 'wpool__rouse_call(rouse);' ';' pace wait_for_the_held
+plant slept_on_the_ready wpool__job_sleep 1 '&& (slept_on & 0xFF) == state' '' pace wait_for_the_held
+plant cancelled_in_between ${W}_cancel 1 '(is_hot || !is_running)' 'is_hot' pace cancel_the_ready
+plant told_and_put_back wpool__job_hold 1 \
+    'if (is_running && old & (WPOOL__JOB_TOLD | WPOOL__JOB_LAST)) return false;' '' \
+    pace retry_against_the_end
+plant stopped_and_put_back wpool__pace_return 1 \
+    '(wpool__load_relaxed(&pool->control) & WPOOL__STOPPED) != 0' 'false' pace retry_against_the_end
+plant closed_and_put_back wpool__pace_return 1 'wpool__gate_is_closed(&pool->watch.direct)' 'false' \
+    pace period_against_the_end
+plant put_back_and_finished wpool__watch_unfinished 1 \
+    'finished -= wpool__load_acquire(&account->endings[WPOOL__RETURNED]);' '' \
+    pace retry_against_the_end
+plant periods_go_on wpool__pool_close 1 'if (was_open) wpool__pool_end_periods(pool);' '' \
+    pace period_of_ages
+plant depended_on_too_late ${W}_end 1 \
+    'if (wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0)))' \
+    'uint32_t word = wpool__load_relaxed(&job->state);
+    wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0));
+    if (word & WPOOL__JOB_DEPENDED)' pace after_their_end
+plant after_a_failure wpool__after_resolve 1 'after->is_barred = true' '(void)after' \
+    pace after_their_end
+plant after_forgets wpool__job_set_running 1 ' | WPOOL__JOB_DEPENDED' '' pace after_their_end
+plant lane_stands_still wpool__lane_leave 1 'wpool__lane_go_on(lane);' '' pace lane_in_turn
+plant lane_is_too_wide wpool__lane_enter 1 'if (!lane->first && wpool__lane_allows(lane))' \
+    'if (wpool__lane_allows(lane))' pace lane_in_turn
+plant lane_left_in_silence wpool__lane_leave 1 \
+    'if (lane->max_waiting) job->pool->keeper.has_room = true;' '' pace lane_has_room
+plant lane_turn_in_silence wpool__lane_give_turn 1 \
+    'if (lane->max_waiting) job->pool->keeper.has_room = true;' '' pace lane_has_room_in_time
+plant lane_not_left wpool__pool_withdraw 1 'wpool__worker_settle_pace(job->pool, job, false);' '' \
+    pace lane_has_room
+plant closed_lane_asleep wpool__pool_let_submitters_look 1 \
+    'wpool__event_notify_all(&pool->lot, &pool->keeper.lane_room);' '' pace lane_has_room_in_time
+plant timer_outlives_the_job ${W}_settle_pace 1 \
+    'wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);' '' pace watched_to_its_end
+plant held_has_a_place ${W}_count_unrun 1 'wpool__watch_pass(&pool->watch);' ';' \
+    pace held_have_no_place
+plant begun_had_a_place wpool__frame_run 1 'wpool__watch_pass(&pool->watch);' ';' \
+    pace held_have_no_place
+plant throttled_for_ever ${W}_allow_again 1 \
+    'wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED);' '' pace rate_in_step
+plant allowed_in_silence ${W}_allow_again 1 'wpool__worker_announce(pool);' '' pace rate_in_step
+plant rate_not_charged ${W}_next 1 'has_rate && !wpool__worker_is_allowed(worker->pool)' 'false' \
+    pace rate_in_step
+
+# another order
+plant cards_without_count wpool__stack_pop 1 \
+    'if (wpool__cas_acq_rel(&stack->top, &top, ((top >> 32) + 1) << 32 | below)) return true;' \
+    'uint64_t now = wpool__load_acquire(&stack->top);
+        if ((uint32_t)now == (uint32_t)top &&
+            wpool__cas_acq_rel(&stack->top, &now, ((now >> 32) + 1) << 32 | below))
+            return true;
+        top = now;' pace order_of_few_cards
+plant pile_unseen wpool__orders_length 1 '!wpool__stack_is_empty(&orders->pile)' '0' \
+    pace order_is_kept
+plant ranks_unseen wpool__orders_length 1 'length += wpool__queue_length(&orders->ranks[i]);' ';' \
+    pace order_is_kept
+plant order_without_places wpool__pool_until 1 'return until > direct ? until - direct : 0;' \
+    'return until;' pace order_is_changed
+
+# the scaler
+plant rest_before_publishing wpool__scaler_rest 1 'wpool__store_seq_cst(&pool->scaler.poke, word);' \
+    'bool is_enough = word != WPOOL__POKE_NEVER && wpool__scaler_has_enough(pool, word);
+    wpool__store_seq_cst(&pool->scaler.poke, word);
+    return is_enough;' pace grow_by_load
+plant poke_given_up wpool__scaler_wants 1 'return is_enough;' \
+    'return is_enough;
+        return false;' pace grow_by_load
+plant poke_overwritten wpool__scaler_wants 1 \
+    'if (wpool__cas_seq_cst(poke, &word, is_enough ? WPOOL__POKE_NEVER : next)) return is_enough;' \
+    'wpool__store_seq_cst(poke, is_enough ? WPOOL__POKE_NEVER : next);
+        return is_enough;' pace grow_by_load
+plant poke_not_renewed wpool__scaler_wants 1 'is_enough ? WPOOL__POKE_NEVER : next' \
+    'WPOOL__POKE_NEVER' pace grow_by_load
+plant ready_not_noticed wpool__keeper_unlock 1 \
+    'keeper->is_ready && wpool__scaler_wants(pool, true)' 'false' pace grow_by_load
+plant timer_overwritten wpool__scaler_look_at 1 'if (!timer->link || when < timer->when)' '' \
+    pace grow_by_load
+plant paused_and_spinning wpool__scaler_decide 1 '&& !view->is_held_back' '' pace grow_when_started
+plant resumed_and_asleep wpool__pool_resume 1 'wpool__scaler_wake(pool);' '' pace grow_when_started
+plant blocked_in_silence ${W}_block 1 'wpool__scaler_wake(pool);' ';' pace grow_for_the_blocked
+plant blocked_against_old_idle wpool__scaler_has_enough 1 'idle += ' 'idle = idle ? idle : ' \
+    pace grow_for_the_blocked
+plant busy_and_idle ${W}_step 1 'wpool__store_relaxed(&worker->idle_since, 0);' ';' \
+    pace grow_for_the_blocked
+plant lent_for_ever wpool__crew_dismiss 1 'wpool__add_relaxed(lent, UINT32_MAX);' ';' \
+    pace grow_for_the_blocked
+plant more_for_a_moment wpool__scaler_decide 1 'view->workers + view->leaving' 'view->workers' \
+    pace grow_again
+plant one_too_few wpool__scaler_decide_shrink 1 'view->workers - rules->min' \
+    'view->workers - rules->min + 1' pace grow_again
 
 echo "$found passed, $missed failed"
 [ "$missed" -eq 0 ]

@@ -23,7 +23,7 @@ $(BUILD)/schedule/%: tests/schedule/%.c $(BUILD)/flags
 	$(compile)
 
 schedule: $(SCHEDULE_PROGRAMS)  ## the pool under a deterministic scheduler, SCHEDULE_MS a scenario
-	@sh tests/run.sh $(call schedule_runs,$(SCHEDULE_MS))
+	@$(RUN) $(call schedule_runs,$(SCHEDULE_MS))
 
 test: $(SCHEDULE_PROGRAMS)
 test: EXAMPLE_RUNS += $(call schedule_runs,$(SCHEDULE_TEST_MS))

@@ -47,7 +47,7 @@ static wpool_config life_config(life *l, uint64_t *random) {
         .when_full = choose(random, 2) ? WPOOL_REFUSE : WPOOL_RUN,
         .results = choose(random, 4) == 0,
         .start_paused = choose(random, 4) == 0,
-        .hooks = {life_worker_start, life_worker_exit, l},
+        .hooks = {.worker_start = life_worker_start, .worker_exit = life_worker_exit, .user = l},
         .allocator = choose(random, 2) ? &l->allocator : NULL,
     };
 }

@@ -5,16 +5,18 @@
 
 #include "stress.h"
 
-enum { CLIENTS = 8, STEPS = 150, ITEMS = CLIENTS * STEPS * 5, RECENT = 64, MOST_WORKERS = 6 };
+enum { CLIENTS = 8, STEPS = 150, ITEMS = CLIENTS * STEPS * 5, RECENT = 64 };
+enum { MOST_WORKERS = 6, MOST_SCALED = 64 /* by the pool itself */, LANES = 4 };
 enum { ERAS = 32, GROUPS = 4, MOST_OPERATIONS = 64 };
 
 /* A job, and what became of it. */
 typedef struct item {
     struct round *round;
     wpool *pool;
-    enum kind { RETURN, FAIL, LEAVE, SPAWN, TAKE, LOOP, GROUP, LISTEN, SLEEP, FOLLOW } kind;
+    enum kind { RETURN, FAIL, LEAVE, SPAWN, TAKE, LOOP, GROUP, LISTEN, SLEEP, FOLLOW, BLOCK } kind;
     bool has_done;        /* an on_done of its own */
     bool may_be_late;     /* it has a deadline, or its group may have one */
+    bool may_repeat;      /* it is tried again, or periodic */
     bool is_listed;       /* with config.results, its result is to be delivered */
     atomic_uint accepted; /* how often; more than once only if caller-owned */
     atomic_uint run_count, done_count, discarded_count;
@@ -38,6 +40,7 @@ typedef struct round {
     /* Of these, whose time is over as soon as one of them is cancelled, those of the present. */
     wpool_group upstream, groups[ERAS][GROUPS];
     atomic_uint era;
+    wpool_lane lanes[LANES];
     _Atomic(item *) recent[RECENT], recent_own[RECENT]; /* with ids; caller-owned */
     item items[ITEMS];
 } round_;
@@ -52,6 +55,10 @@ typedef struct client {
 } client;
 
 static bool is_inline(const round_ *r) { return r->config.max_workers == WPOOL_INLINE; }
+
+static unsigned most_workers(const round_ *r) {
+    return is_inline(r) ? MOST_WORKERS : r->config.max_workers;
+}
 
 static item *item_new(round_ *r) {
     const unsigned i = atomic_fetch_add(&r->item_count, 1);
@@ -73,7 +80,7 @@ static void check_result(const item *it, const wpool_result *result) {
     CHECK_EQ(result->error == 0, result->state == WPOOL_STATE_SUCCEEDED);
     CHECK(was_started || result->error == WPOOL_CANCELLED ||
           (result->error == WPOOL_TIMEOUT && it->may_be_late));
-    CHECK_EQ(result->attempts, was_started);
+    CHECK(result->attempts == was_started || (it->may_repeat && was_started));
     CHECK(result->data == (was_started ? it : NULL));
     CHECK(result->waited_ns >= 0 && result->ran_ns >= 0);
 }
@@ -199,12 +206,22 @@ static void sleep_awhile(const item *it) {
     if (it->round->config.interrupt_signal) nanosleep(&awhile, NULL);
 }
 
+/* Calls something that another worker's jobs need not wait for. */
+static void yield(void *arg) {
+    (void)arg;
+    sched_yield();
+}
+static void block(wpool_job *job) {
+    CHECK_EQ(wpool_blocking(job, yield, NULL), WPOOL_OK);
+    wpool_progress(job);
+}
+
 static int item_job(void *arg, wpool_job *job) {
     item *it = (item *)arg;
     atomic_fetch_add(&it->run_count, 1);
     wpool_set_result(job, it);
     CHECK(wpool_job_pool(job) == it->pool);
-    CHECK_EQ(wpool_job_attempt(job), 1);
+    CHECK(wpool_job_attempt(job) == 1 || it->may_repeat);
     CHECK(wpool_worker_state(job) == NULL || wpool_worker_state(job) == it->round);
     if (it->job.fn) CHECK_EQ(wpool_job_id(job), 0);
     if (it->kind != RETURN) listen(it, job, item_told);
@@ -213,6 +230,7 @@ static int item_job(void *arg, wpool_job *job) {
     if (it->kind == LOOP) loop_inside(it->pool, job);
     if (it->kind == LISTEN) listen_patiently(it, job);
     if (it->kind == SLEEP) sleep_awhile(it);
+    if (it->kind == BLOCK) block(job);
     if (it->kind != RETURN && it->member_of)
         CHECK_EQ(wpool_group_wait(it->member_of, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
     if (it->kind == LEAVE) pthread_exit(NULL);
@@ -236,8 +254,8 @@ static item *item_choose(client *c) {
     const wpool_config *config = &c->round->config;
     const bool is_nested =
         config->when_full == WPOOL_RUN || config->help == WPOOL_HELP_ANY || is_inline(c->round);
-    const enum kind seldom[] = {FAIL, SPAWN, TAKE, LOOP, GROUP, LISTEN, SLEEP, FOLLOW};
-    it->kind = choose(&c->random, 8) ? RETURN : seldom[choose(&c->random, 8)];
+    const enum kind seldom[] = {FAIL, SPAWN, TAKE, LOOP, GROUP, LISTEN, SLEEP, FOLLOW, BLOCK};
+    it->kind = choose(&c->random, 8) ? RETURN : seldom[choose(&c->random, 9)];
     if (!is_nested && choose(&c->random, 100) == 0) it->kind = LEAVE;
     return it;
 }
@@ -294,6 +312,40 @@ static void submit_with(client *c, item *it, wpool *pool) {
 }
 
 static void do_submit_with(client *c) { submit_with(c, item_choose(c), c->round->pool); }
+
+/* What waits, or runs more than once. A periodic one ends by its deadline. */
+static void do_submit_paced(client *c) {
+    const int64_t times[] = {1, 1000, 20000, 100000};
+    item *it = item_choose(c);
+    wpool_id id = 0, before;
+    it->has_done = it->is_listed = true;
+    wpool_options options = options_choose(c, it);
+    options.priority = (wpool_priority)choose(&c->random, 3);
+    if (choose(&c->random, 2)) options.delay = times[choose(&c->random, 4)];
+    if (choose(&c->random, 2)) options.lane = &c->round->lanes[choose(&c->random, LANES)];
+    if (choose(&c->random, 4) == 0) options.run_limit = times[choose(&c->random, 4)];
+    if (choose(&c->random, 4) == 0)
+        options.retry = (wpool_retry){.attempts = 3, .delay = times[choose(&c->random, 3)]};
+    if (choose(&c->random, 8) == 0) {
+        options.period = times[1 + choose(&c->random, 3)];
+        options.deadline = 100000;
+    }
+    it->may_be_late |= options.period != 0;
+    it->may_repeat = options.retry.attempts || options.period;
+    if (recent_choose(c, &before) && choose(&c->random, 2)) {
+        options.after = &before;
+        options.after_count = 1;
+    }
+    const wpool_status status = wpool_submit_with(c->round->pool, item_job, it, &options, &id);
+    if (status != WPOOL_UNKNOWN || !options.after_count) check_submitted(it, status);
+    keep(c, it, id);
+}
+
+static void do_lane(client *c) {
+    wpool_lane lane = {.max_running = choose(&c->random, 3), .rate = {choose(&c->random, 2), 0}};
+    CHECK_EQ(wpool_lane_init(&lane, c->round->pool), WPOOL_OK);
+    CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_OK);
+}
 
 static void do_submit_many(client *c) {
     void *args[8];
@@ -372,7 +424,7 @@ static void do_cancel(client *c) {
     const wpool_status status = wpool_cancel(c->round->pool, id, mode);
     CHECK(status == WPOOL_OK || status == WPOOL_ALREADY || status == WPOOL_UNKNOWN ||
           status == (mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING));
-    if (status == WPOOL_OK) CHECK_EQ(atomic_load(&it->run_count), 0);
+    if (status == WPOOL_OK) CHECK(atomic_load(&it->run_count) == 0 || it->may_repeat);
 }
 
 static void do_discard(client *c) {
@@ -413,7 +465,8 @@ static void do_stats(client *c) {
     CHECK(s.accepted >= before->accepted && s.succeeded >= before->succeeded);
     CHECK(s.failed >= before->failed && s.cancelled >= before->cancelled);
     CHECK(s.discarded >= before->discarded);
-    CHECK(s.workers <= MOST_WORKERS && (s.workers > 0 || is_inline(c->round)));
+    CHECK(s.workers <= most_workers(c->round) && (s.workers > 0 || is_inline(c->round)));
+    CHECK(s.delayed <= s.waiting && s.workers_blocked <= s.workers);
     c->seen = s;
 }
 
@@ -474,12 +527,12 @@ static void do_worker_stop(client *c) {
 }
 
 static void do_workers(client *c) {
-    wpool_worker_info infos[MOST_WORKERS + 1];
-    const size_t count = wpool_workers(c->round->pool, infos, MOST_WORKERS + 1);
-    CHECK(count > 0 && count <= MOST_WORKERS);
+    wpool_worker_info infos[MOST_SCALED];
+    const size_t count = wpool_workers(c->round->pool, infos, MOST_SCALED);
+    CHECK(count > 0 && count <= most_workers(c->round));
     for (size_t i = 0; i < count; i++) {
         CHECK(is_inline(c->round) ? infos[i].worker == WPOOL_INLINE
-                                  : infos[i].worker < 2 * MOST_WORKERS);
+                                  : infos[i].worker < 2 * MOST_SCALED);
         CHECK(infos[i].activity <= WPOOL_LEAVING);
         CHECK(infos[i].failed + infos[i].cancelled <= infos[i].finished);
     }
@@ -504,6 +557,10 @@ static void do_configure(client *c) {
     config.when_full = (wpool_when_full)choose(&c->random, 4);
     if (config.when_full == WPOOL_RUN) config.when_full = first->when_full;
     config.help = choose(&c->random, 2) ? first->help : WPOOL_HELP_NARROW;
+    config.order = (wpool_order)choose(&c->random, 3);
+    if (config.when_full == WPOOL_DROP_OLDEST) config.order = WPOOL_PRIORITY;
+    config.rate = (wpool_rate){choose(&c->random, 4) ? 0 : 1e6, choose(&c->random, 3)};
+    config.scaling.wait = choose(&c->random, 100000);
     const wpool_status status = wpool_configure(c->round->pool, &config);
     CHECK(status == WPOOL_OK || status == WPOOL_NO_THREAD);
 }
@@ -647,6 +704,8 @@ static const struct operation {
     {"submit", 9, 1, do_submit},
     {"try_submit", 6, 1, do_try_submit},
     {"submit_with", 9, 1, do_submit_with},
+    {"submit_paced", 6, 1, do_submit_paced},
+    {"lane", 1, 1, do_lane},
     {"submit_many", 1, 2, do_submit_many},
     {"submit_job", 8, 2, do_submit_job},
     {"job_wait", 2, 1, do_job_wait},
@@ -679,7 +738,7 @@ static const struct operation {
     {"other_pool", 1, 16, do_other_pool},
     {"end", 1, 1, do_end},
 };
-enum { OPERATIONS = sizeof operations / sizeof *operations, WEIGHTS = 83 };
+enum { OPERATIONS = sizeof operations / sizeof *operations, WEIGHTS = 90 };
 static _Atomic uint64_t operation_counts[OPERATIONS];
 
 static void operation_run(client *c, unsigned i) {
@@ -746,10 +805,11 @@ static void check_item(const round_ *r, const item *it) {
     const unsigned runs = atomic_load(&it->run_count), dones = atomic_load(&it->done_count);
     const unsigned accepted = atomic_load(&it->accepted);
     const bool is_due = accepted && it->is_listed;
-    CHECK(runs <= accepted && (accepted <= 1 || it->job.fn));
+    CHECK((runs <= accepted || (accepted && it->may_repeat)) && (accepted <= 1 || it->job.fn));
     CHECK(atomic_load(&it->told_count) <= atomic_load(&it->listen_count));
     CHECK_EQ(dones, it->has_done ? accepted : 0);
-    if (dones) CHECK_EQ(runs + atomic_load(&it->discarded_count), dones);
+    if (dones && !it->may_repeat) CHECK_EQ(runs + atomic_load(&it->discarded_count), dones);
+    if (it->may_repeat) CHECK_EQ((runs > 0) + atomic_load(&it->discarded_count), dones);
     CHECK(atomic_load(&it->delivered) <= is_due);
     if (r->config.results && !atomic_load(&r->is_results_closed) && it->pool == r->pool)
         CHECK_EQ(atomic_load(&it->delivered), is_due);
@@ -761,7 +821,8 @@ static void check_books(round_ *r, const wpool_stats_snapshot *stats) {
         check_item(r, &r->items[i]);
         if (r->items[i].pool != r->pool) continue;
         accepted += atomic_load(&r->items[i].accepted);
-        ran += atomic_load(&r->items[i].run_count);
+        const unsigned runs = atomic_load(&r->items[i].run_count);
+        ran += r->items[i].may_repeat ? runs > 0 : runs;
     }
     CHECK_EQ(stats->accepted, accepted);
     CHECK_EQ(stats->succeeded + stats->failed + stats->cancelled, ran);
@@ -775,7 +836,7 @@ static void *round_worker_start(void *user, unsigned worker) {
     round_ *r = (round_ *)user;
     (void)worker;
     atomic_fetch_add(&r->begun, 1);
-    CHECK(atomic_fetch_add(&r->threads, 1) < MOST_WORKERS);
+    CHECK(atomic_fetch_add(&r->threads, 1) < most_workers(r));
     return user;
 }
 
@@ -787,10 +848,32 @@ static void round_worker_exit(void *user, unsigned worker, void *state) {
     atomic_fetch_sub(&r->threads, 1);
 }
 
+static void round_scaled(void *user, const wpool_scale_event *event) {
+    const round_ *r = (const round_ *)user;
+    CHECK(event->reason != WPOOL_SCALE_NONE && event->before > 0);
+    CHECK(event->before <= most_workers(r) && event->after <= most_workers(r));
+}
+
+static void round_job_stuck(void *user, const wpool_stuck *stuck) {
+    (void)user;
+    CHECK(stuck->ran_ns > 0 && (!stuck->name || strcmp(stuck->name, "stress") == 0));
+}
+
+/* Workers come and go as the load does, in no time. */
+static void scale(round_ *r, wpool_config *config) {
+    config->min_workers = 1;
+    config->max_workers = MOST_SCALED;
+    config->scaling = (wpool_scaling){.jobs_per_worker = 1 + choose(&r->seed, 4),
+                                      .wait = choose(&r->seed, 100000),
+                                      .step = choose(&r->seed, 8),
+                                      .idle = 1 + choose(&r->seed, 200000),
+                                      .cooldown = 1 + choose(&r->seed, 100000)};
+}
+
 static wpool_config config_choose(round_ *r) {
     const size_t capacities[] = {0, 1, 2, 3, 16, 1000, WPOOL_UNBUFFERED};
     r->allocator = memory_allocator(&r->used);
-    return (wpool_config){
+    wpool_config config = {
         .name = "stress",
         .workers = 1 + choose(&r->seed, 4),
         .min_workers = choose(&r->seed, 2),
@@ -803,9 +886,22 @@ static wpool_config config_choose(round_ *r) {
         .pin_workers = choose(&r->seed, 8) == 0,
         .group = choose(&r->seed, 2) ? &r->upstream : NULL,
         .interrupt_signal = choose(&r->seed, 4) ? 0 : SIGUSR1,
-        .hooks = {round_worker_start, round_worker_exit, r},
+        .hooks = {round_worker_start, round_worker_exit, r, round_scaled, round_job_stuck, NULL},
         .allocator = &r->allocator,
     };
+    config.order = (wpool_order)choose(&r->seed, 3);
+    if (config.when_full == WPOOL_DROP_OLDEST) config.order = WPOOL_PRIORITY;
+    if (config.max_workers != WPOOL_INLINE && choose(&r->seed, 2)) scale(r, &config);
+    return config;
+}
+
+static void lanes_init(round_ *r) {
+    for (unsigned i = 0; i < LANES; i++) {
+        r->lanes[i].max_running = 1 + i % 2;
+        r->lanes[i].max_waiting = choose(&r->seed, 3);
+        r->lanes[i].rate.per_second = i == 3 ? 1e6 : 0;
+        CHECK_EQ(wpool_lane_init(&r->lanes[i], r->pool), WPOOL_OK);
+    }
 }
 
 static void groups_init(round_ *r) {
@@ -825,6 +921,7 @@ static round_ *round_begin(uint64_t seed) {
     r->config = config_choose(r);
     groups_init(r);
     CHECK_EQ(wpool_create(&r->pool, &r->config), WPOOL_OK);
+    lanes_init(r);
     return r;
 }
 
@@ -832,6 +929,8 @@ static void round_end(round_ *r) {
     end(r);
     CHECK_EQ(wpool_shutdown(r->pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
     const wpool_stats_snapshot stats = pool_stats(r->pool);
+    for (unsigned i = 0; i < LANES; i++)
+        CHECK_EQ(wpool_lane_destroy(&r->lanes[i]), WPOOL_OK);
     CHECK_EQ(wpool_destroy(r->pool), WPOOL_OK);
     check_books(r, &stats);
     free(r);

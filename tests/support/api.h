@@ -1,7 +1,7 @@
 /* api.h - what the tests of submitting, results and pools share, on top of pools.h: pools that hold
    their jobs back, jobs that keep their order, threads of the test that are seen to sleep
 
-   Include it after wpool.h with WPOOL_IMPLEMENTATION. Each api_*_test.c is built twice; with
+   Include it after wpool.h with WPOOL_IMPLEMENTATION. Each api_*_test.c is run twice; with
    TEST_INLINE test_config() asks for a pool without threads. */
 #ifndef API_H
 #define API_H

@@ -1,6 +1,7 @@
 /* pools.h - pools for tests: made to measure, with counted memory, and checked for what they leave
 
-   Include it after wpool.h with WPOOL_IMPLEMENTATION. With TEST_INLINE all pools are inline ones. */
+   Include it after wpool.h with WPOOL_IMPLEMENTATION. With TEST_INLINE in the environment all pools
+   are inline ones, as they are without threads. */
 #ifndef POOLS_H
 #define POOLS_H
 
@@ -18,10 +19,10 @@
 #endif
 #endif
 
-#ifdef TEST_INLINE
+#ifdef WPOOL_NO_THREADS
 #define POOL_IS_INLINE true
 #else
-#define POOL_IS_INLINE false
+#define POOL_IS_INLINE (getenv("TEST_INLINE") != NULL)
 #endif
 #define NEEDS_WORKERS()                                                             \
     do {                                                                            \

@@ -138,7 +138,7 @@ static wpool_config odd_config(const wpool_allocator *allocator, atomic_uint *pr
                           .help = WPOOL_HELP_ANY,
                           .pin_workers = true,
                           .stack_size = 1024 * 1024,
-                          .hooks = {come, go, present},
+                          .hooks = {.worker_start = come, .worker_exit = go, .user = present},
                           .allocator = allocator};
 }
 
@@ -196,7 +196,7 @@ static void check_round_trip(wpool_config given) {
     const wpool_allocator allocator = memory_allocator(&used);
     atomic_uint count = 0, present = 0;
     given.allocator = &allocator;
-    given.hooks = (wpool_hooks){come, go, &present};
+    given.hooks = (wpool_hooks){.worker_start = come, .worker_exit = go, .user = &present};
     wpool *pool = pool_from(given);
     if (given.start_paused) CHECK_EQ(wpool_start(pool), WPOOL_OK);
     count_submit(pool, &count, 20);

@@ -836,7 +836,9 @@ TEST(a_thousand_jobs_in_a_row_leave_their_threads_and_all_others_run) {
     task leaver = {.leaves = true};
     atomic_uint count = 0;
     wpool *pool =
-        pool_from((wpool_config){.workers = 2, .hooks = {come, go, &a}, .allocator = &allocator});
+        pool_from((wpool_config){.workers = 2,
+                                 .hooks = {.worker_start = come, .worker_exit = go, .user = &a},
+                                 .allocator = &allocator});
     for (int i = 0; i < 1000; i++) {
         CHECK_EQ(wpool_submit(pool, task_job, &leaver, NULL), WPOOL_OK);
         if (i % 4 == 0) CHECK_EQ(wpool_submit(pool, check_state_job, &count, NULL), WPOOL_OK);

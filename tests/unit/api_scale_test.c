@@ -1244,7 +1244,8 @@ TEST(hooks_run_once_for_each_that_comes_and_goes_and_numbers_are_used_again) {
     NEEDS_WORKERS();
     attendance a = {.most = 5};
     atomic_uint count = 0;
-    wpool *pool = pool_from((wpool_config){.workers = 2, .hooks = {come, go, &a}});
+    wpool *pool = pool_from((wpool_config){
+        .workers = 2, .hooks = {.worker_start = come, .worker_exit = go, .user = &a}});
     for (unsigned round = 0; round < ROUNDS; round++) {
         CHECK_EQ(wpool_scale_to(pool, 5, modes[round % 2]), WPOOL_OK);
         for (int i = 0; i < 20; i++)
@@ -1266,7 +1267,8 @@ TEST(hooks_run_once_for_each_that_comes_and_goes_and_numbers_are_used_again) {
 TEST(a_worker_that_leaves_at_once_has_come_and_gone) {
     NEEDS_WORKERS();
     attendance a = {.most = MOST};
-    wpool *pool = pool_from((wpool_config){.workers = 1, .hooks = {come, go, &a}});
+    wpool *pool = pool_from((wpool_config){
+        .workers = 1, .hooks = {.worker_start = come, .worker_exit = go, .user = &a}});
     for (unsigned round = 0; round < 15; round++) {
         CHECK_EQ(wpool_scale(pool, 4, WPOOL_GRACEFUL), WPOOL_OK);
         CHECK_EQ(wpool_scale(pool, -4, WPOOL_HOT), WPOOL_OK);
@@ -1761,7 +1763,7 @@ static void run_storm(wpool_config config, void (*load)(void *)) {
     config.workers = 3;
     config.min_workers = 1;
     config.max_workers = UPPER;
-    config.hooks = (wpool_hooks){come, go, &s.a};
+    config.hooks = (wpool_hooks){.worker_start = come, .worker_exit = go, .user = &s.a};
     config.allocator = &allocator;
     s.pool = pool_from(config);
     helper_start(&watcher, watch_limits, &s);

@@ -167,8 +167,9 @@ static int hooked_job(void *arg, wpool_job *job) {
 
 TEST(hooks_run_once_per_worker_on_its_thread_and_jobs_get_the_state) {
     hooked h = {0};
-    wpool *pool = pool_from(
-        (wpool_config){.workers = HOOKED, .hooks = (wpool_hooks){start_hook, exit_hook, &h}});
+    wpool *pool = pool_from((wpool_config){
+        .workers = HOOKED,
+        .hooks = (wpool_hooks){.worker_start = start_hook, .worker_exit = exit_hook, .user = &h}});
     wpool_job owned;
     wpool_id id;
     wpool_job_init(&owned, hooked_job, &h);
@@ -197,10 +198,11 @@ static int hooked_parent_job(void *arg, wpool_job *job) {
 
 TEST(jobs_that_a_worker_runs_inside_of_another_get_its_state) {
     hooked h = {0};
-    wpool *pool = pool_from((wpool_config){.workers = 1,
-                                           .queue_capacity = 1,
-                                           .when_full = WPOOL_RUN,
-                                           .hooks = (wpool_hooks){start_hook, exit_hook, &h}});
+    wpool *pool = pool_from((wpool_config){
+        .workers = 1,
+        .queue_capacity = 1,
+        .when_full = WPOOL_RUN,
+        .hooks = (wpool_hooks){.worker_start = start_hook, .worker_exit = exit_hook, .user = &h}});
     CHECK_EQ(wpool_submit(pool, hooked_parent_job, &h, NULL), WPOOL_OK);
     test_drain(pool);
     test_destroy(pool);

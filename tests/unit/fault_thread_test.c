@@ -23,7 +23,9 @@ static void on_end(void *user, unsigned worker, void *state) {
 }
 
 static wpool_config hooked(unsigned workers) {
-    return (wpool_config){.workers = workers, .hooks = {on_begin, on_end, &started}};
+    return (wpool_config){
+        .workers = workers,
+        .hooks = {.worker_start = on_begin, .worker_exit = on_end, .user = &started}};
 }
 
 static void check_attendance(unsigned count) {
