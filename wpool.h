@@ -95,8 +95,9 @@
        3. No lost wake-up; one submit wakes at most one worker.
        4. After wpool_close no job enters. After wpool_destroy no thread, descriptor or byte is
           left.
-       5. A worker that waits for a job of its own pool runs that job itself if nobody began it; it
-          runs no other (WPOOL_HELP_NARROW), so a lock that it holds is never met again.
+       5. A worker that waits for a job of its own pool runs that job itself if nobody began it, and
+          what holds that back (after, its lane); it runs no other (WPOOL_HELP_NARROW), so a lock
+          that it holds is never met again.
        6. Submitting a job, taking it and running it allocate nothing and take no lock (but ids come
           from a table that grows by chunks, under a lock; WPOOL_RUN counts failures under one; and
           groups, on_cancel, interrupt_signal, and all that waits for a time, for other jobs or in
@@ -370,8 +371,8 @@ typedef struct wpool_hooks {
    pool is paused or the rate holds jobs back. Zero means default. */
 typedef struct wpool_scaling {
     unsigned
-        jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never); not
-                            more than the queue holds, for a blocked submitter counts as none */
+        jobs_per_worker; /* grow when so many jobs wait for each worker, or for room (50; UINT_MAX:
+                            never). With a queue that holds fewer, few wait */
     int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
                          that time (0: whatever it waits) */
     unsigned step;    /* by so many workers (0: to twice as many) */
@@ -3787,20 +3788,21 @@ typedef struct wpool__keeper {
 #endif
 } wpool__keeper;
 
-#define WPOOL__POKE_ONE (UINT64_C(1) << 48)
-#define WPOOL__POKE_MOST UINT64_C(0x7FFF)
+#define WPOOL__POKE_ONE (UINT64_C(1) << 40)
+#define WPOOL__POKE_MOST UINT64_C(0x3FFFFF)
 #define WPOOL__POKE_IDLE (UINT64_C(1) << 63) /* more jobs than workers are idle when one looks */
 #define WPOOL__POKE_NEVER UINT64_MAX
 
 /* Who changes the number of workers by the rules ([scaler]). */
 typedef struct wpool__scaler {
-    /* a submit is to wake it when so many jobs have been accepted: bits 0-47; and so many wait at
-       least: bits 48-62, chosen by the scaler alone; bit 63: or as many as WPOOL__POKE_IDLE says */
+    /* a submit is to wake it when so many jobs have been accepted: bits 0-39, which wrap; and so
+       many wait at least: bits 40-61, chosen by the scaler alone; or as WPOOL__POKE_IDLE says */
     WPOOL_ATOMIC(uint64_t) poke;
     WPOOL_ATOMIC(uint32_t) is_on;
     WPOOL_ATOMIC(uint32_t) blocked;  /* workers that wait for something, or are in wpool_blocking */
     WPOOL_ATOMIC(uint32_t) sleepers; /* of these, those that wait for jobs */
     WPOOL_ATOMIC(uint32_t) lent;     /* workers added in place of such ones */
+    WPOOL_ATOMIC(uint32_t) knocking; /* submitters that wait for room */
     WPOOL_ATOMIC(uint64_t) ups, downs;
     WPOOL_ATOMIC(uint32_t) wakes; /* how often one of the sleepers went on */
     wpool__timer timer, stall;    /* when to look again; when the pool is stalled */
@@ -4056,22 +4058,27 @@ static uint64_t wpool__scaler_left(wpool *pool) {
            wpool__load_relaxed(&pool->watch.held); /* relaxed: who makes them ready looks again */
 }
 
-/* Jobs that wait in the queue, or more. */
+/* Jobs that wait in the queue, or for room there, or more. */
 static uint64_t wpool__scaler_waiting(wpool *pool) {
     uint64_t left = wpool__scaler_left(pool);
     uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
-    return accepted > left ? accepted - left : 0;
+    /* relaxed: who knocks wakes the scaler */
+    return (accepted > left ? accepted - left : 0) + wpool__load_relaxed(&pool->scaler.knocking);
 }
 
 static int64_t wpool__worker_idle_since(wpool_worker *worker) {
     return wpool__load_relaxed(&worker->idle_since); /* relaxed: a guess, and see the scaler */
 }
 
+static uint64_t wpool__scaler_threshold(uint64_t word) {
+    return word / WPOOL__POKE_ONE & WPOOL__POKE_MOST;
+}
+
 /* Do as many jobs wait as the word says? What waits is read before who is idle: a worker ceases to
    be idle before its job ceases to wait. */
 static bool wpool__scaler_has_enough(wpool *pool, uint64_t word) {
     uint64_t waiting = wpool__scaler_waiting(pool), idle = 0;
-    if (!(word & WPOOL__POKE_IDLE)) return waiting >= word / WPOOL__POKE_ONE;
+    if (!(word & WPOOL__POKE_IDLE)) return waiting >= wpool__scaler_threshold(word);
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = WPOOL_GUESTS; i < count; i++)
         idle += wpool__worker_idle_since(wpool__crew_at(pool, i)) != 0;
@@ -4080,8 +4087,9 @@ static bool wpool__scaler_has_enough(wpool *pool, uint64_t word) {
 
 /* The same word, for jobs accepted from now on. */
 static uint64_t wpool__scaler_word(wpool *pool, uint64_t word) {
-    uint64_t threshold = (word & ~WPOOL__POKE_IDLE) / WPOOL__POKE_ONE;
-    return (word & ~(WPOOL__POKE_ONE - 1)) | (wpool__scaler_left(pool) + threshold);
+    const uint64_t count = WPOOL__POKE_ONE - 1;
+    uint64_t until = wpool__scaler_left(pool) + wpool__scaler_threshold(word);
+    return (word & ~count) | (until & count);
 }
 
 /* Work was made: is the scaler to look at it? One load if nothing scales. */
@@ -4090,7 +4098,8 @@ static bool wpool__scaler_wants(wpool *pool, bool is_ready) {
     const uint64_t count = WPOOL__POKE_ONE - 1;
     uint64_t word = wpool__load_seq_cst(poke); /* [X1] after the work was made */
     while (word != WPOOL__POKE_NEVER) {
-        if (!is_ready && wpool__watch_accepted(&pool->watch, &pool->queue) < (word & count)) break;
+        uint64_t past = (wpool__watch_accepted(&pool->watch, &pool->queue) - word) & count;
+        if (!is_ready && past > count / 2) break; /* so many are still to come */
         uint64_t next = wpool__scaler_word(pool, word);
         bool is_enough = wpool__scaler_has_enough(pool, word);
         if (!is_enough && next == word) break;
@@ -4238,6 +4247,16 @@ static void wpool__scaler_notice(wpool *pool) {
     if (wpool__scaler_wants(pool, false)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
 }
 
+/* A submitter begins to wait for room, or no more. */
+static void wpool__scaler_knock(wpool *pool, bool begins) {
+    wpool__scaler *scaler = &pool->scaler;
+    wpool__add_seq_cst(&scaler->knocking, begins ? 1 : UINT32_MAX); /* [X1] before it looks */
+    if (!begins) return;
+    /* [X1] who blocks later finds it knocking; relaxed: it only grows by a look of the scaler */
+    bool is_lacking = wpool__load_seq_cst(&scaler->blocked) > wpool__load_relaxed(&scaler->lent);
+    if (is_lacking || wpool__pool_is_unbuffered(pool)) wpool__scaler_wake(pool);
+}
+
 /* All that work may be waiting for it, now that every worker waits for jobs: in a second somebody
    looks whether it still is so. */
 static void wpool__worker_suspect(wpool *pool) {
@@ -4321,10 +4340,19 @@ static int64_t wpool__bucket_take(wpool__bucket *bucket) {
     return 0;
 }
 
-/* The same without asking (1), or gives one back (-1). */
-static void wpool__bucket_charge(wpool__bucket *bucket, int parts) {
+/* The same without asking. */
+static void wpool__bucket_charge(wpool__bucket *bucket) {
+    int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
+    if (interval == 0) return;
+    int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next);
+    while (!wpool__cas_relaxed(&bucket->next, &next, (next > now ? next : now) + interval)) {
+    }
+}
+
+/* Gives a part back. */
+static void wpool__bucket_refund(wpool__bucket *bucket) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, both: only the values */
-    if (interval) wpool__add_relaxed(&bucket->next, parts * interval);
+    if (interval) wpool__add_relaxed(&bucket->next, -interval);
 }
 
 /* -- being ready -- */
@@ -4341,6 +4369,7 @@ static void wpool__rouse_call(const wpool__rouse *rouse) {
 
 /* Jobs became ready, or wait for something else now. */
 static void wpool__rouse_all(wpool *pool) {
+    if (pool->keeper.idlers) wpool__add_relaxed(&pool->scaler.wakes, 1); /* relaxed: a guess */
     for (wpool__rouse *rouse = pool->keeper.idlers; rouse; rouse = rouse->next)
         wpool__rouse_call(rouse);
 }
@@ -4668,8 +4697,9 @@ static wpool_status wpool__after_enter(wpool_job *job, const wpool_id *ids, size
     return WPOOL_OK;
 }
 
-/* The job has ended so, and others wait for that. */
-static void wpool__after_resolve(wpool *pool, wpool_job *job, wpool_state state) {
+/* The job of a pinned record, which this lets go of, has ended so, and others wait for that. */
+static void wpool__after_resolve(wpool *pool, wpool__record *record, wpool_state state) {
+    wpool_job *job = &record->job;
     wpool__keeper_lock(pool);
     while (job->dependents) {
         wpool__edge *edge = job->dependents;
@@ -4684,6 +4714,7 @@ static void wpool__after_resolve(wpool *pool, wpool_job *job, wpool_state state)
     }
     wpool__rouse_all(pool);
     wpool__keeper_unlock(pool);
+    wpool__table_drop(&pool->table, record);
 }
 
 /* -- the watchdog. The word watched: when the job began, had it not waited since; negative: it
@@ -5010,6 +5041,7 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     void *arg = job->arg;
     job->finished_ns = WPOOL_CLOCK();
     if (group) wpool__group_leave(group, job, state);
+    wpool__record *depended = NULL;
     bool has_result = !is_owned_by_caller && pool->config.results;
     wpool_lane *lane = wpool__worker_settle_pace(pool, job, has_result);
     wpool__job_describe(job, state, &result);
@@ -5021,12 +5053,13 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     if (has_run) wpool__account_end(&pool->lot, account, state);
     /* a caller-owned job is no longer touched */
     if (wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0)))
-        wpool__after_resolve(pool, job, state);
+        depended = wpool__table_pin(&pool->table, job->id);
     if (!is_owned_by_caller) {
         wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
     } else if (on_done) {
         on_done(arg, &result);
     }
+    if (depended) wpool__after_resolve(pool, depended, state); /* its result is there */
     if (lane) wpool__lane_ended(pool, lane);
     if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
@@ -5230,6 +5263,16 @@ static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__c
     }
 }
 
+/* A part of the rate was taken, but no job started: whoever is held back may have it. */
+static void wpool__worker_refund(wpool *pool) {
+    if (!wpool__pool_has_rate(pool)) return;
+    wpool__keeper_lock(pool); /* who is held back looks at the rate under it */
+    wpool__bucket_refund(&pool->bucket);
+    if (wpool__worker_control(pool) & WPOOL__THROTTLED)
+        wpool__keeper_put(pool, &pool->throttle, WPOOL_CLOCK());
+    wpool__keeper_unlock(pool);
+}
+
 /* A call being run. */
 typedef struct wpool__frame {
     wpool_job *self;
@@ -5270,7 +5313,7 @@ static void wpool__frame_run(wpool__frame *frame) {
     bool is_to_run = (wpool__worker_control(pool) & WPOOL__STOPPED) == 0;
     if (is_to_run && has_record) is_to_run = wpool__job_set_running(job, 0);
     bool is_late = is_to_run && has_record && wpool__job_is_late(job);
-    if (!is_to_run || is_late) wpool__bucket_charge(&pool->bucket, -1); /* it starts none */
+    if (!is_to_run || is_late) wpool__worker_refund(pool);
     if (!is_to_run) {
         frame->call.fn = NULL;
         wpool__worker_discard(pool, frame->account, call);
@@ -5518,13 +5561,12 @@ static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
 static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     uint32_t control = wpool__worker_control(worker->pool);
     if (wpool__control_is_paused(control)) return false;
-    wpool__bucket *bucket = &worker->pool->bucket;
     bool is_over = (control & (WPOOL__STOPPED | WPOOL__EXIT)) != 0;
     bool has_rate = !is_over && wpool__pool_has_rate(worker->pool);
     if (has_rate && !wpool__worker_is_allowed(worker->pool)) return false;
     bool is_taken = wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call);
     if (has_rate && (!is_taken || wpool__worker_is_forked(*call)))
-        wpool__bucket_charge(bucket, -1); /* it has started none */
+        wpool__worker_refund(worker->pool);
     if (!is_taken) {
         call->fn = NULL; /* a try that failed may have left somebody else's */
         return false;
@@ -5533,7 +5575,7 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     if (!wpool__control_is_paused(control) || wpool__worker_is_forked(*call)) return true;
     if (!wpool__deque_reserve(&worker->deque, 1)) return true;
     wpool__deque_push(&worker->deque, call, 1);
-    if (has_rate) wpool__bucket_charge(bucket, -1);
+    if (has_rate) wpool__worker_refund(worker->pool);
     call->fn = NULL; /* it is in the caller's hands no more */
     return false;
 }
@@ -5872,7 +5914,7 @@ static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool i
         if (other != worker) is_met = wpool__worker_dig_deque(worker, &other->deque, job, call);
     }
     wpool__idle_wake(&pool->idle); /* for what was put aside */
-    if (is_met && !is_forked) wpool__bucket_charge(&pool->bucket, 1);
+    if (is_met && !is_forked) wpool__bucket_charge(&pool->bucket);
     return is_met;
 }
 
@@ -6322,9 +6364,8 @@ static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__vi
     wpool__scaler *scaler = &pool->scaler;
     view->now = WPOOL_CLOCK();
     bool is_held_back = wpool__control_is_paused(wpool__worker_control(pool));
-    uint64_t left = wpool__scaler_left(pool);
-    uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
-    view->waiting = is_held_back || left > accepted ? 0 : accepted - left;
+    uint64_t begun = wpool__watch_begun(&pool->watch);
+    view->waiting = is_held_back ? 0 : wpool__scaler_waiting(pool);
     view->workers = wpool__crew_serving(pool);
     view->leaving = wpool__crew_present(pool) - view->workers;
     view->blocked = wpool__load_seq_cst(&scaler->blocked); /* [X1] who blocks looks afterwards */
@@ -6340,8 +6381,8 @@ static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__vi
     }
     wpool_worker *longest = wpool__scaler_longest_idle(pool);
     view->idle_since = longest ? wpool__worker_idle_since(longest) : WPOOL__NEVER;
-    if (left >= scaler->mark) { /* all have left that waited then */
-        scaler->mark = accepted;
+    if (begun >= scaler->mark) { /* all have left that waited then */
+        scaler->mark = begun + wpool__scaler_waiting(pool);
         scaler->marked_at = view->now;
     }
     view->oldest_since = view->waiting ? scaler->marked_at : WPOOL__NEVER;
@@ -6393,11 +6434,10 @@ static void wpool__scaler_act(wpool *pool, const wpool__decision *decision,
 static bool wpool__scaler_rest(wpool *pool, const wpool__decision *decision,
                                const wpool__view *view) {
     uint64_t most = decision->poke_at, word = WPOOL__POKE_NEVER;
-    uint64_t threshold = most < WPOOL__POKE_MOST ? most : WPOOL__POKE_MOST;
     bool is_lacking = view->blocked > view->lent && view->idle && most == view->idle + UINT64_C(1);
-    if (most != UINT64_MAX)
+    if (most <= WPOOL__POKE_MOST) /* more than that is never */
         word = wpool__scaler_word(pool, is_lacking ? WPOOL__POKE_IDLE | WPOOL__POKE_ONE
-                                                   : threshold * WPOOL__POKE_ONE);
+                                                   : most * WPOOL__POKE_ONE);
     /* [X1] before the look at what was accepted */
     wpool__store_seq_cst(&pool->scaler.poke, word);
     return word != WPOOL__POKE_NEVER && wpool__scaler_has_enough(pool, word);
@@ -6554,7 +6594,7 @@ static WPOOL_ATOMIC(uint64_t) * wpool__pool_gate(wpool *pool, wpool_order order)
    bound errs to the safe side: jobs of the other gate that begin meanwhile are in its count. */
 static uint64_t wpool__pool_until(wpool *pool, size_t capacity, wpool_order order) {
     bool has_places = false;
-    if (capacity == 0 && !pool->is_inline) {
+    if (capacity == 0 && order == WPOOL_FIFO && !pool->is_inline) {
         (void)wpool__idle_word(&pool->idle); /* [W3] what those ended who notified before a wait */
         /* [I1] a submitter's look after it announced itself; resuming writes it, then wakes */
         has_places = !wpool__control_is_paused(wpool__load_seq_cst(&pool->control));
@@ -6629,7 +6669,7 @@ static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpoo
     if (wpool__account_is_deep(account)) return WPOOL_FULL;
     wpool_status status = wpool__pool_accept_direct(pool, call);
     if (status != WPOOL_OK) return status;
-    wpool__bucket_charge(&pool->bucket, 1);
+    wpool__bucket_charge(&pool->bucket);
     if (worker) {
         wpool__worker_nest(worker, call);
     } else {
@@ -6717,9 +6757,11 @@ static wpool_status wpool__pool_when_full(wpool *pool, wpool__call call, wpool_w
         WPOOL_YIELD(); /* so that many places are free at once, if they become free quickly */
         if (wpool__pool_has_room(pool)) return WPOOL_EMPTY;
     }
-    if (wpool__pool_await(pool, &pool->watch.room, wpool__pool_has_room, pool, deadline))
-        return WPOOL_EMPTY;
-    return wpool__pool_gave_up(deadline);
+    wpool__scaler_knock(pool, true);
+    bool has_room =
+        wpool__pool_await(pool, &pool->watch.room, wpool__pool_has_room, pool, deadline);
+    wpool__scaler_knock(pool, false);
+    return has_room ? WPOOL_EMPTY : wpool__pool_gave_up(deadline);
 }
 
 typedef struct wpool__ticket {
@@ -7453,8 +7495,12 @@ static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result 
     } else if (timeout == WPOOL_NOW && !pool->is_inline) {
         if (wpool__pool_take_now(&taking)) return taking.status;
     } else {
-        if (wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline))
-            return taking.status;
+        worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
+        wpool__worker_block(worker, true, true);
+        bool is_there =
+            wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline);
+        wpool__worker_block(worker, false, true);
+        if (is_there) return taking.status;
         status = wpool__pool_gave_up(deadline);
     }
     return status == WPOOL_TIMEOUT && timeout == WPOOL_NOW ? WPOOL_EMPTY : status;

@@ -961,13 +961,10 @@ static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool w
         return;
     }
     MUST(!was_stale, "a stale id: %s", wpool_strerror(status));
-    if (status == WPOOL_ALREADY && mode == WPOOL_HOT && !job->seen &&
-        (job->pace.is_held || model_comes_back(&job->pace))) {
-        /* told not to start (again), and discarded by a worker because of that */
-        MUST(job->started == job->returned, "it runs");
-        job->may_be_removed = model.may_lose = true;
-        return;
-    }
+    /* it may have become ready meanwhile: a worker discards it because it was told */
+    bool was_ready = mode == WPOOL_HOT && job->started == job->returned &&
+                     (job->pace.is_held || model_comes_back(&job->pace));
+    if (status != WPOOL_OK && was_ready) job->may_be_removed = model.may_lose = true;
     if (status == WPOOL_ALREADY) {
         MUST(model_has_ended(job), "it has not ended");
         return;
@@ -1582,7 +1579,8 @@ static void (*const act_table[])(action) = {
     /* 72 */
     act_submit_paced, act_submit_paced, act_submit_paced, act_submit_paced, act_submit_after,
     act_submit_after, act_submit_lane, act_submit_lane, act_submit_lane, act_lane_init,
-    act_lane_destroy, act_lane_destroy, act_blocking, act_blocking, act_run_long};
+    act_lane_destroy, act_lane_destroy, act_blocking, act_blocking, act_run_long,
+    act_block_for_child};
 
 static void act(action todo) {
     act_table[todo.kind % (sizeof act_table / sizeof *act_table)](todo);

@@ -389,6 +389,44 @@ static void act_blocking(action todo) {
     if (todo.b & 1) CALL(wpool_progress(frame->context));
 }
 
+/* Threads of the pool that are there, but for the one that keeps the time. */
+static unsigned threads_there(void) {
+    unsigned count = 0;
+    for (int i = 1; i < sched.thread_count; i++)
+        count += !model.is_client[i] && sched.threads[i].state != THREAD_ENDED;
+    return count - 1;
+}
+
+/* May the scaler refuse to add a worker in place of one that blocks, though there may be more? */
+static bool may_lack_place(void) {
+    const configuration *config = &model.config;
+    return !config->is_scaled || config->scaling.pressure || config->edits_scaling ||
+           config->may_pause || config->start_paused || model.ever.rates != 1 ||
+           model_memory_fails() || model_threads_left() <= 1 || model.crew.epoch != 0 ||
+           threads_there() >= config->max_workers;
+}
+
+/* Until a job has begun that this one has submitted: somebody must take its place to run it. */
+static void block_for(void *arg) {
+    const model_job *job = (const model_job *)arg;
+    for (unsigned i = 0; i < 50 && !job->started && !model_has_ended(job); i++)
+        sched_park(SCHED_HERE(model.word), &model.word, 0, sched.now + WPOOL_MS(100));
+    for (unsigned i = 0; i < 20000 && !job->started && !model_has_ended(job); i++) {
+        if (may_lack_place()) return;
+        sched_point(true);
+    }
+    MUST(job->started || model_has_ended(job), "it waits, and nobody takes the place");
+}
+
+static void act_block_for_child(action todo) {
+    const model_frame *frame = model_top();
+    (void)todo;
+    if (!frame || !frame->last_child || frame->last_child->pace.is_held) return;
+    if (sched.current == 0 || model.is_client[sched.current] || may_lack_place()) return;
+    MUST(CALL(wpool_blocking(frame->context, block_for, frame->last_child)) == WPOOL_OK,
+         "blocking");
+}
+
 /* Runs for longer than its limit, until that is reported. */
 static void act_run_long(action todo) {
     const model_frame *frame = model_top();

@@ -942,16 +942,20 @@ static void meet_all(unsigned count) {
     scene.met = 0;
     scene.flags[0] = 0;
     scene.meeting = count;
-    int a = sched_spawn(hands_in, TASKS_FROM(0, count / 2));
-    hands_in(TASKS_FROM(count / 2, count - count / 2));
-    sched_join(a);
+    int threads[4];
+    for (unsigned i = 1; i < count; i++)
+        threads[i] = sched_spawn(hands_in, TASKS_FROM(i, 1));
+    hand_in(&all.jobs[0]);
+    for (unsigned i = 1; i < count; i++)
+        sched_join(threads[i]);
     SCHED_CHECK(wpool_drain(scene.pool, WPOOL_FOREVER) == WPOOL_OK);
 }
 
 static void all_meet(unsigned count) {
+    bool are_held = maybe();
     for (unsigned i = 0; i < count; i++) {
         all.jobs[i].body = meets;
-        if (maybe()) all.jobs[i].options.delay = 1 + (int64_t)pick(60);
+        if (are_held && maybe()) all.jobs[i].options.delay = 1 + (int64_t)pick(60);
     }
 }
 
@@ -984,8 +988,11 @@ SCENARIO(grow_when_started) {
     open_scaled(1, 1, 2, by_load);
     SCHED_CHECK(wpool_pause(scene.pool) == WPOOL_OK);
     scene.meeting = 2;
-    hands_in(TASKS_FROM(0, 2));
-    idle_points(pick(100));
+    all.jobs[2].options.deadline = 1 + (int64_t)pick(60);
+    all.jobs[2].way = WITH_ID;
+    all.is_disturbed = true;
+    hands_in(TASKS_FROM(0, 3));
+    waits_outside(&all.jobs[2]); /* the keeper has time for it */
     SCHED_CHECK(wpool_start(scene.pool) == WPOOL_OK);
     end_all();
 }
@@ -995,7 +1002,7 @@ SCENARIO(grow_later) {
     begin();
     all_meet(2);
     open_scaled(1, 1, 2, by_load);
-    sched.threads_left = 1; /* the submitter's */
+    sched.threads_left = 0;
     meet_all(2);
     end_all();
 }

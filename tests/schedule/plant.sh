@@ -266,7 +266,8 @@ plant ready_in_silence wpool__keeper_unlock 1 'if (is_ready) wpool__worker_annou
     pace cancel_the_held
 plant ready_unseen ${W}_sees_work 1 'wpool__orders_has_ready(&pool->orders)' 'false' \
     pace cancel_the_held
-plant ready_not_roused wpool__pace_release 1 'wpool__rouse_call(rouse);' ';' pace wait_for_the_held
+plant ready_not_roused wpool__pace_release 1 'wpool__rouse_all(pool);' '' pace wait_for_the_held
+plant step_not_roused wpool__pace_step 1 'wpool__rouse_all(pool);' '' pace wait_for_the_held
 plant slept_on_the_ready wpool__job_sleep 1 '&& (slept_on & 0xFF) == state' '' pace wait_for_the_held
 plant cancelled_in_between ${W}_cancel 1 '(is_hot || !is_running)' 'is_hot' pace cancel_the_ready
 plant told_and_put_back wpool__job_hold 1 \
@@ -332,24 +333,18 @@ plant rest_before_publishing wpool__scaler_rest 1 'wpool__store_seq_cst(&pool->s
     'bool is_enough = word != WPOOL__POKE_NEVER && wpool__scaler_has_enough(pool, word);
     wpool__store_seq_cst(&pool->scaler.poke, word);
     return is_enough;' pace grow_by_load
-plant poke_given_up wpool__scaler_wants 1 'return is_enough;' \
-    'return is_enough;
-        return false;' pace grow_by_load
-plant poke_overwritten wpool__scaler_wants 1 \
-    'if (wpool__cas_seq_cst(poke, &word, is_enough ? WPOOL__POKE_NEVER : next)) return is_enough;' \
-    'wpool__store_seq_cst(poke, is_enough ? WPOOL__POKE_NEVER : next);
-        return is_enough;' pace grow_by_load
 plant poke_not_renewed wpool__scaler_wants 1 'is_enough ? WPOOL__POKE_NEVER : next' \
     'WPOOL__POKE_NEVER' pace grow_by_load
 plant ready_not_noticed wpool__keeper_unlock 1 \
     'keeper->is_ready && wpool__scaler_wants(pool, true)' 'false' pace grow_by_load
 plant timer_overwritten wpool__scaler_look_at 1 'if (!timer->link || when < timer->when)' '' \
     pace grow_by_load
-plant paused_and_spinning wpool__scaler_decide 1 '&& !view->is_held_back' '' pace grow_when_started
+plant paused_and_spinning wpool__scaler_turn 1 'decision.poke_at = UINT64_MAX;' ';' \
+    pace grow_when_started
 plant resumed_and_asleep wpool__pool_resume 1 'wpool__scaler_wake(pool);' '' pace grow_when_started
 plant blocked_in_silence ${W}_block 1 'wpool__scaler_wake(pool);' ';' pace grow_for_the_blocked
-plant blocked_against_old_idle wpool__scaler_has_enough 1 'idle += ' 'idle = idle ? idle : ' \
-    pace grow_for_the_blocked
+plant blocked_against_old_idle wpool__scaler_has_enough 1 'return waiting > idle;' \
+    'return waiting > 1;' pace grow_for_the_blocked
 plant busy_and_idle ${W}_step 1 'wpool__store_relaxed(&worker->idle_since, 0);' ';' \
     pace grow_for_the_blocked
 plant lent_for_ever wpool__crew_dismiss 1 'wpool__add_relaxed(lent, UINT32_MAX);' ';' \
