@@ -4320,9 +4320,12 @@ static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
     if ((double)interval < apart) interval++; /* never too often */
     if (interval > WPOOL__NEVER / 4 / burst) interval = WPOOL__NEVER / 4 / burst;
     int64_t soon = WPOOL_CLOCK() + burst * interval;
-    wpool__store_relaxed(&bucket->interval, interval); /* relaxed, these: only the values */
-    wpool__store_relaxed(&bucket->window, (burst - 1) * interval);
-    if (wpool__load_relaxed(&bucket->next) > soon) wpool__store_relaxed(&bucket->next, soon);
+    wpool__store_relaxed(&bucket->window, (burst - 1) * interval); /* relaxed: only the value */
+    /* [P1] before the look at next; who takes a part writes that, then looks here again */
+    wpool__store_seq_cst(&bucket->interval, interval);
+    int64_t next = wpool__load_seq_cst(&bucket->next); /* [P1]; relaxed below: only the value */
+    while (next > soon && !wpool__cas_relaxed(&bucket->next, &next, soon)) {
+    }
 }
 
 /* Takes a part of the rate: 0; or when there will be one. Any thread. */
@@ -4334,8 +4337,9 @@ static int64_t wpool__bucket_take(wpool__bucket *bucket) {
     do {
         from = next > now ? next : now;
         if (from - now > window) return from - window;
-    } while (!wpool__cas_relaxed(&bucket->next, &next, from + interval));
-    int64_t changed = wpool__load_relaxed(&bucket->interval) - interval;
+        /* [P1] before the second look at the interval */
+    } while (!wpool__cas_seq_cst(&bucket->next, &next, from + interval));
+    int64_t changed = wpool__load_seq_cst(&bucket->interval) - interval; /* [P1] */
     if (changed) wpool__add_relaxed(&bucket->next, changed); /* relaxed, all: as above */
     return 0;
 }
@@ -7870,8 +7874,11 @@ static wpool_status wpool__pool_reconfigure(wpool *pool, const wpool_config *con
         now->workers = config->workers;
         wpool__pool_readjust(pool, config);
         (void)wpool__scaler_start(pool); /* somebody keeps the time */
-    } else {
-        *now = before;
+    } else {                             /* the rest has not been touched */
+        now->workers = before.workers;
+        now->min_workers = before.min_workers;
+        now->max_workers = before.max_workers;
+        now->scaling = before.scaling;
     }
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     wpool__worker_free_room(pool, UINT32_MAX);
