@@ -375,7 +375,7 @@ typedef struct wpool_scaling {
                             never). With a queue that holds fewer, few wait */
     int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
                          that time (0: whatever it waits) */
-    unsigned step;    /* by so many workers (0: to twice as many) */
+    unsigned step;    /* by so many, WPOOL_MAX_WORKERS at most (0: to twice as many) */
     int64_t idle;     /* a worker without work for so long leaves (10 s; WPOOL_FOREVER: never) */
     int64_t cooldown; /* so long after workers have left none is added but for blocked ones; so long
                          after one was added none leaves for idleness; from one that leaves under
@@ -538,7 +538,7 @@ struct wpool_job {
     wpool_job *group_next, **group_link, *group_told;
     /* of the room [pace] */
     uint8_t place, lane_part;
-    bool is_paced, is_barred, has_timer, wants_time, is_reported;
+    bool is_paced, is_barred, has_timer, wants_time, is_delayed, is_reported;
     wpool_priority priority;
     unsigned failures, blockers;
     struct wpool__edge *edges, *dependents;
@@ -1958,8 +1958,10 @@ static void wpool__shelf_init(wpool__shelf *shelf, const wpool_allocator *alloca
 /* The chunk of element *i, which becomes its index there. */
 static unsigned wpool__shelf_chunk(const wpool__shelf *shelf, uint32_t *i) {
     unsigned chunk = 0;
-    for (; chunk < WPOOL__CHUNKS - 1 && *i >= shelf->first << chunk; chunk++)
-        *i -= shelf->first << chunk;
+    if (*i < shelf->first) return 0;
+    for (uint32_t firsts = (*i / shelf->first + 1) / 2; firsts != 0; firsts /= 2)
+        chunk++;
+    *i -= shelf->first * ((UINT32_C(1) << chunk) - 1);
     return chunk;
 }
 
@@ -1972,6 +1974,7 @@ static void *wpool__shelf_at(wpool__shelf *shelf, uint32_t i) {
 /* The same, NULL: it is not there yet. */
 static void *wpool__shelf_find(wpool__shelf *shelf, uint32_t i) {
     unsigned chunk = wpool__shelf_chunk(shelf, &i);
+    if (chunk >= WPOOL__CHUNKS) return NULL;
     unsigned char *elements = wpool__load_acquire(&shelf->chunks[chunk]); /* [M1] as above */
     return elements && i < shelf->first << chunk ? elements + i * shelf->size : NULL;
 }
@@ -6890,6 +6893,7 @@ static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
     job->ready_ns = 0;
     if (options->delay > 0) job->ready_ns = wpool__pace_when(now, options->delay);
     job->due_ns = job->ready_ns ? job->ready_ns : now;
+    job->is_delayed = job->ready_ns != 0;
     job->wants_time = job->retry.attempts > 1 || job->period || job->run_limit || job->ready_ns;
     job->is_paced = job->lane || job->period || job->ready_ns || options->after_count;
     job->is_barred = job->has_timer = false;
@@ -6929,6 +6933,8 @@ static bool wpool__pool_arm(wpool_job *job) {
     bool has_deadline = wpool__job_deadline(job) != WPOOL__NEVER;
     if (!job->wants_time && !job->has_timer && !has_deadline) return true;
     if (!wpool__keeper_start(pool)) return false;
+    if (!job->has_timer && !has_deadline && !job->is_delayed)
+        return true; /* no time is known yet */
     wpool__keeper_lock(pool);
     wpool__pace_arm(job, 0);
     wpool__keeper_unlock(pool);
