@@ -34,7 +34,7 @@ MODEL_THREAD(worker)
 
 static void other(int index) {
     (void)index;
-    wpool__account_discard(&lot, &accounts[0]);
+    wpool__account_discard(&lot, &accounts[0], WPOOL_STATE_DISCARDED);
 }
 MODEL_THREAD(other)
 
