@@ -8802,7 +8802,8 @@ WPOOL_API unsigned wpool_io_workers(void) {
 /* ==== [history] ==================================================================================
    0.1.0 (2026-11)  the first: queue, deques, ids, results, policies, shutdown; fork and join,
                     loops; results through a descriptor, cancelling, groups, deadlines; workers
-                    that come and go, changes while it runs
+                    that come and go, by hand or by rules; changes while it runs; order, retry,
+                    rate, delays, periods, dependencies, lanes, a watchdog
 
    Licence: MIT or Unlicense, as you like. See the file LICENSE; in short: do what you want with it,
    there is no warranty. */
