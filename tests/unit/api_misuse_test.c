@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include <limits.h>
+#include <math.h>
 
 /* After all that was done to it, the pool still works; what it has accepted has ended. */
 static void check_unharmed(wpool *pool) {
@@ -19,11 +20,18 @@ static void check_unharmed(wpool *pool) {
 
 /* ---- arguments ---- */
 
+static int no_body(size_t begin, size_t end, void *arg, wpool_job *job) {
+    (void)begin, (void)end, (void)arg, (void)job;
+    CHECK(false);
+    return 0;
+}
+
 /* Every function with a pool, on one that cannot be used for the reason `expected`. */
 static void check_every_function(wpool *pool, wpool_job *submitted, wpool_status expected) {
     static atomic_uint count;
     void *args[] = {&count};
     wpool_job job;
+    wpool_lane lane = {.max_running = 1};
     wpool_id id = 77;
     wpool_info info;
     wpool_result result;
@@ -44,6 +52,9 @@ static void check_every_function(wpool *pool, wpool_job *submitted, wpool_status
     CHECK_EQ(wpool_forget(pool, 1), expected);
     CHECK_EQ(wpool_close_results(pool), expected);
     CHECK_EQ(wpool_job_state(pool, 1), WPOOL_STATE_UNKNOWN);
+    CHECK_EQ(wpool_cancel(pool, 1, WPOOL_HOT), expected);
+    CHECK_EQ(wpool_for(pool, 0, 1, 0, no_body, NULL), expected);
+    CHECK_EQ(wpool_lane_init(&lane, pool), expected);
     CHECK_EQ(wpool_stats(pool, &stats), expected);
     CHECK_EQ(wpool_get_info(pool, &info), expected);
     CHECK_EQ(wpool_get_config(pool, &config), expected);
@@ -128,6 +139,77 @@ TEST(no_job_is_invalid_or_nothing) {
     CHECK_EQ(wpool_job_attempt(NULL), 0);
     CHECK(wpool_job_pool(NULL) == NULL);
     CHECK(wpool_worker_state(NULL) == NULL);
+    wpool_progress(NULL);
+    CHECK_EQ(wpool_on_cancel(NULL, NULL, NULL), WPOOL_INVALID);
+    check_unharmed(pool);
+}
+
+static void must_not_be_called(void *arg) {
+    (void)arg;
+    CHECK(false);
+}
+
+static int block_wrongly(void *arg, wpool_job *job) {
+    CHECK_EQ(wpool_blocking(job, NULL, arg), WPOOL_INVALID);
+    CHECK_EQ(wpool_blocking(NULL, must_not_be_called, arg), WPOOL_INVALID);
+    wpool_progress(job); /* it has no limit */
+    return count_job(arg, job);
+}
+
+TEST(to_block_without_a_job_or_a_call_is_invalid) {
+    wpool *pool = pool_of(1);
+    atomic_uint count = 0;
+    CHECK_EQ(wpool_blocking(NULL, must_not_be_called, NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_submit(pool, block_wrongly, &count, NULL), WPOOL_OK);
+    check_unharmed(pool);
+    CHECK_EQ(atomic_load(&count), 1);
+}
+
+TEST(no_lane_and_a_lane_of_no_or_another_pool_are_invalid) {
+    wpool *pool = pool_of(1), *other = pool_of(1);
+    wpool_lane foreign = {.max_running = 1}, none = {.max_running = 1};
+    const wpool_options options[] = {{.lane = &foreign}, {.lane = &none}};
+    CHECK_EQ(wpool_lane_init(NULL, pool), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_init(&foreign, NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_destroy(NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_destroy(&none), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_init(&foreign, other), WPOOL_OK);
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        CHECK_EQ(wpool_submit_with(pool, count_job, NULL, &options[i], NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_destroy(&foreign), WPOOL_OK);
+    CHECK_EQ(wpool_lane_destroy(&foreign), WPOOL_INVALID);
+    check_unharmed(pool);
+    check_unharmed(other);
+}
+
+TEST(options_that_make_no_sense_are_invalid) {
+    static const wpool_options options[] = {{.delay = -1},
+                                            {.delay = INT64_MIN},
+                                            {.period = -1},
+                                            {.period = INT64_MIN},
+                                            {.run_limit = -1},
+                                            {.run_limit = INT64_MIN},
+                                            {.priority = (wpool_priority)3},
+                                            {.priority = (wpool_priority)-1},
+                                            {.priority = (wpool_priority)INT_MAX},
+                                            {.after = NULL, .after_count = 1},
+                                            {.after = NULL, .after_count = SIZE_MAX},
+                                            {.retry = {.delay = -1}},
+                                            {.retry = {.max_delay = -1}},
+                                            {.retry = {.factor = -1}},
+                                            {.retry = {.jitter = 2}}};
+    wpool *pool = pool_of(1);
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        wpool_job job;
+        wpool_id id = 77;
+        wpool_job_init(&job, count_job, NULL);
+        CHECK_EQ(wpool_submit_with(pool, count_job, NULL, &options[i], &id), WPOOL_INVALID);
+        CHECK_EQ(id, 0);
+        CHECK_EQ(wpool_submit_with(pool, count_job, NULL, &options[i], NULL), WPOOL_INVALID);
+        CHECK_EQ(wpool_submit_job(pool, &job, &options[i]), WPOOL_INVALID);
+        CHECK_EQ(wpool_job_wait(&job, WPOOL_FOREVER), WPOOL_UNKNOWN);
+    }
+    CHECK_EQ(test_stats(pool).accepted, 0);
     check_unharmed(pool);
 }
 
@@ -159,6 +241,58 @@ TEST(a_config_that_makes_no_sense_is_invalid) {
     check_bad_config((wpool_config){.max_workers = WPOOL_INLINE - 1});
 #endif
     surroundings_check(before);
+}
+
+/* Neither a pool that is made with it nor one that is there. */
+static void check_bad_field(const char *field, wpool_config config) {
+    wpool *pool = pool_of(1);
+    wpool_config changed, after;
+    check_bad_config(config);
+    CHECK_EQ(wpool_get_config(pool, &changed), WPOOL_OK);
+    changed.order = config.order;
+    changed.when_full = config.when_full;
+    changed.scaling = config.scaling;
+    changed.rate = config.rate;
+    changed.retry = config.retry;
+    CHECK_STR(wpool_config_conflict(pool, &changed), field);
+    CHECK_EQ(wpool_configure(pool, &changed), WPOOL_INVALID);
+    CHECK_EQ(wpool_get_config(pool, &after), WPOOL_OK);
+    CHECK(after.order == WPOOL_FIFO && after.when_full == WPOOL_BLOCK);
+    CHECK(after.scaling.wait == 0 && after.scaling.cooldown == WPOOL_SECONDS(1));
+    CHECK(after.scaling.idle == WPOOL_SECONDS(10) && after.rate.burst == 0);
+    check_unharmed(pool);
+}
+
+TEST(a_field_that_makes_no_sense_is_named) {
+    check_bad_field("order", (wpool_config){.order = (wpool_order)3});
+    check_bad_field("order", (wpool_config){.order = (wpool_order)-1});
+    check_bad_field("order", (wpool_config){.order = WPOOL_LIFO, .when_full = WPOOL_DROP_OLDEST});
+    check_bad_field("scaling", (wpool_config){.scaling = {.wait = -1}});
+    check_bad_field("scaling", (wpool_config){.scaling = {.cooldown = -1}});
+    check_bad_field("scaling", (wpool_config){.scaling = {.idle = INT64_MIN}});
+    check_bad_field("scaling", (wpool_config){.scaling = {.step = WPOOL_MAX_WORKERS + 1}});
+    check_bad_field("scaling", (wpool_config){.scaling = {.max_memory_percent = 101}});
+    check_bad_field("scaling", (wpool_config){.scaling = {.max_cpu_percent = 101}});
+    check_bad_field("rate", (wpool_config){.rate = {.per_second = -1, .burst = 2}});
+    check_bad_field("rate", (wpool_config){.rate = {.per_second = (double)NAN, .burst = 2}});
+    check_bad_field("retry", (wpool_config){.retry = {.delay = -1}});
+    check_bad_field("retry", (wpool_config){.retry = {.max_delay = INT64_MIN}});
+    check_bad_field("retry", (wpool_config){.retry = {.factor = -1}});
+    check_bad_field("retry", (wpool_config){.retry = {.factor = (double)NAN}});
+    check_bad_field("retry", (wpool_config){.retry = {.jitter = 1.5}});
+    check_bad_field("retry", (wpool_config){.retry = {.jitter = -0.5}});
+}
+
+/* What makes sense, but only for a new pool. */
+TEST(another_retry_is_a_conflict) {
+    wpool *pool = pool_from((wpool_config){.workers = 1, .retry = {.attempts = 2, .factor = 3}});
+    wpool_config config;
+    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
+    CHECK(wpool_config_conflict(pool, &config) == NULL);
+    config.retry.factor = 4;
+    CHECK_STR(wpool_config_conflict(pool, &config), "retry");
+    CHECK_EQ(wpool_configure(pool, &config), WPOOL_INVALID);
+    check_unharmed(pool);
 }
 
 TEST(a_capacity_that_cannot_be_represented_is_refused) {
@@ -607,12 +741,18 @@ TEST(a_child_process_is_told_that_the_pool_is_not_its_own) {
 
 TEST(a_child_of_an_idle_or_inline_pool_is_told_too) {
     wpool *pool = pool_from((wpool_config){.workers = 1, .results = true});
+    wpool_lane lane = {.max_running = 1};
+    const wpool_options options = {.lane = &lane};
+    CHECK_EQ(wpool_lane_init(&lane, pool), WPOOL_OK);
     pid_t child = fork();
     if (child == 0) {
         check_every_function(pool, NULL, WPOOL_OTHER_PROCESS);
+        CHECK_EQ(wpool_submit_with(pool, count_job, NULL, &options, NULL), WPOOL_OTHER_PROCESS);
+        CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_OTHER_PROCESS);
         _exit(0);
     }
     check_child(child);
+    CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_OK);
     check_unharmed(pool);
 }
 

@@ -183,6 +183,31 @@ static void use_cancel(ledger *l) {
     CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
 }
 
+/* While nothing starts, jobs are handed in in each way after two others; the last one after no job
+   as well. */
+static void use_after(ledger *l) {
+    unsigned delayed = 0;
+    CHECK_EQ(wpool_pause(l->pool), WPOOL_OK);
+    for (int i = 0; i < 4; i++) {
+        const wpool_id before[] = {submit_with_id(l), i < 3 ? submit_with_id(l) : 0};
+        const wpool_options options = {
+            .after = before, .after_count = COUNT_OF(before), .on_done = entry_done};
+        entry *e = entry_new(l);
+        wpool_id id = 77;
+        wpool_job_init(&e->job, entry_job, e);
+        const wpool_status status =
+            i % 2 ? wpool_submit_job(l->pool, &e->job, &options)
+                  : wpool_submit_with(l->pool, entry_job, e, &options, i ? &id : NULL);
+        if (before[0] && before[1])
+            delayed += entry_answered(e, status);
+        else
+            CHECK(status == WPOOL_UNKNOWN || status == WPOOL_NO_MEMORY);
+        CHECK_EQ(test_stats(l->pool).delayed, delayed);
+    }
+    CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
+    CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
+}
+
 static void use_results(ledger *l) {
     wpool_result result;
     CHECK(wpool_results_fd(l->pool) >= 0);
@@ -262,6 +287,7 @@ static bool is_edited(wpool *pool, const wpool_config *before, wpool_status stat
     CHECK_EQ(now.max_workers, before->max_workers);
     CHECK_EQ(now.queue_capacity, before->queue_capacity);
     CHECK_EQ(now.when_full, before->when_full);
+    CHECK_EQ(now.order, before->order);
     if (!POOL_IS_INLINE) CHECK_EQ(test_stats(pool).workers, before->workers);
     return false;
 }
@@ -304,12 +330,13 @@ static void use_the_rest(ledger *l) {
 }
 
 /* Returns whether nothing was denied. */
-static bool scenario(const wpool_allocator *allocator, bool has_results) {
+static bool scenario(const wpool_allocator *allocator, wpool_order start_order, bool has_results) {
     ledger *l = calloc(1, sizeof *l);
     unsigned crowds = 0; /* jobs that are not in the ledger */
     wpool_config config = test_config();
     config.workers = 2;
     config.queue_capacity = 20;
+    config.order = start_order;
     config.results = has_results;
     config.allocator = allocator;
     config.hooks = (wpool_hooks){.worker_start = begin_work, .user = l};
@@ -331,6 +358,7 @@ static bool scenario(const wpool_allocator *allocator, bool has_results) {
     use_ids(l);
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     use_cancel(l);
+    use_after(l);
     use_edit(l);
     if (has_results) use_results(l);
     use_the_rest(l);
@@ -346,8 +374,8 @@ static bool scenario(const wpool_allocator *allocator, bool has_results) {
 
 /* Deny the n-th allocation and `more` after it, for each n, until the scenario
  * asks for fewer. */
-static void check_each_failure(memory *m, const wpool_allocator *allocator, bool has_results,
-                               unsigned more) {
+static void check_each_failure(memory *m, const wpool_allocator *allocator, wpool_order start_order,
+                               bool has_results, unsigned more) {
     const surroundings before = surroundings_now();
     unsigned n = 0;
     bool has_failed = true;
@@ -356,7 +384,7 @@ static void check_each_failure(memory *m, const wpool_allocator *allocator, bool
         m->first_denied = n;
         m->last_denied = more > UINT32_MAX - n ? UINT32_MAX : n + more;
         atomic_store(&m->asked, 0);
-        const bool is_complete = scenario(allocator, has_results);
+        const bool is_complete = scenario(allocator, start_order, has_results);
         has_failed = atomic_load(&m->asked) >= n;
         if (!has_failed) CHECK(is_complete);
         memory_check_empty(m);
@@ -366,24 +394,31 @@ static void check_each_failure(memory *m, const wpool_allocator *allocator, bool
     surroundings_check(before);
 }
 
-static void check_own_allocator(bool has_results, unsigned more) {
+static void check_own_allocator(wpool_order start_order, bool has_results, unsigned more) {
     memory m = {0};
     const wpool_allocator allocator = memory_allocator(&m);
-    check_each_failure(&m, &allocator, has_results, more);
+    check_each_failure(&m, &allocator, start_order, has_results, more);
     CHECK_EQ(atomic_load(&default_memory.asked), 0); /* a pool with an allocator uses no other */
 }
 
-TEST(one_allocation_fails) { check_own_allocator(false, 0); }
-TEST(one_allocation_fails_with_results) { check_own_allocator(true, 0); }
-TEST(allocations_fail_from_one_on) { check_own_allocator(false, UINT32_MAX); }
-TEST(allocations_fail_from_one_on_with_results) { check_own_allocator(true, UINT32_MAX); }
+TEST(one_allocation_fails) { check_own_allocator(WPOOL_FIFO, false, 0); }
+TEST(one_allocation_fails_with_results) { check_own_allocator(WPOOL_FIFO, true, 0); }
+TEST(allocations_fail_from_one_on) { check_own_allocator(WPOOL_FIFO, false, UINT32_MAX); }
+TEST(allocations_fail_from_one_on_with_results) {
+    check_own_allocator(WPOOL_FIFO, true, UINT32_MAX);
+}
+
+TEST(one_allocation_fails_in_the_other_orders) {
+    check_own_allocator(WPOOL_LIFO, true, 0);
+    check_own_allocator(WPOOL_PRIORITY, true, 0);
+}
 
 TEST(one_allocation_of_the_default_allocator_fails) {
-    check_each_failure(&default_memory, NULL, false, 0);
+    check_each_failure(&default_memory, NULL, WPOOL_FIFO, false, 0);
 }
 
 TEST(allocations_of_the_default_allocator_fail_from_one_on) {
-    check_each_failure(&default_memory, NULL, true, UINT32_MAX);
+    check_each_failure(&default_memory, NULL, WPOOL_FIFO, true, UINT32_MAX);
 }
 
 TEST(an_array_too_large_to_be_counted_is_not_asked_for) {
@@ -407,11 +442,22 @@ static wpool_status edit_capacity(wpool *pool) {
     return wpool_configure(pool, &config);
 }
 
+static wpool_status edit_order(wpool *pool, wpool_order to) {
+    wpool_config config = config_of(pool);
+    config.order = to;
+    config.queue_capacity = 11; /* another one as well */
+    return wpool_configure(pool, &config);
+}
+
+static wpool_status edit_to_lifo(wpool *pool) { return edit_order(pool, WPOOL_LIFO); }
+static wpool_status edit_to_priority(wpool *pool) { return edit_order(pool, WPOOL_PRIORITY); }
+
 static wpool_status edit_all(wpool *pool) {
     wpool_config config = config_of(pool);
     if (!POOL_IS_INLINE) config.workers = config.max_workers = 9;
     config.queue_capacity = 1000;
     config.when_full = WPOOL_REFUSE;
+    config.order = WPOOL_PRIORITY;
     return wpool_configure(pool, &config);
 }
 
@@ -459,6 +505,8 @@ static void check_edit(wpool_status (*edit)(wpool *)) {
 TEST(an_allocation_of_a_change_fails) {
     if (!POOL_IS_INLINE) check_edit(edit_workers);
     check_edit(edit_capacity);
+    check_edit(edit_to_lifo);
+    check_edit(edit_to_priority);
     check_edit(edit_all);
 }
 

@@ -1,10 +1,11 @@
-/* Threads run out: at the n-th one while a pool is made or gets more workers, for every n; when a
-   worker must be replaced; and for real, by the system's limit. */
+/* Threads run out: at the n-th one while a pool is made or gets more workers, for every n; when
+   somebody is to keep the time; when a worker must be replaced; and for real, by the system's
+   limit. */
 #include "few_threads.h"
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 
-#include "pools.h"
+#include "api.h"
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -28,6 +29,11 @@ static wpool_config hooked(unsigned workers) {
         .hooks = {.worker_start = on_begin, .worker_exit = on_end, .user = &started}};
 }
 
+static void attendance_begin(void) {
+    atomic_store(&started, 0);
+    atomic_store(&ended, 0);
+}
+
 static void check_attendance(unsigned count) {
     CHECK_EQ(atomic_load(&started), count);
     CHECK_EQ(atomic_load(&ended), count);
@@ -35,31 +41,56 @@ static void check_attendance(unsigned count) {
 
 /* ---- while the pool is made ---- */
 
-static void check_no_thread(unsigned workers, bool is_paused) {
+/* A pool that is made of so many threads. */
+static void check_no_thread(wpool_config config, unsigned threads) {
     memory used = {0};
     const wpool_allocator allocator = memory_allocator(&used);
     const surroundings before = surroundings_now();
-    for (unsigned n = 1; n <= workers; n++) {
+    config.allocator = &allocator;
+    attendance_begin();
+    for (unsigned n = 1; n <= threads; n++) {
         wpool *pool = (wpool *)&used;
-        wpool_config config = hooked(workers);
-        config.allocator = &allocator;
-        config.start_paused = is_paused;
         threads_deny(n, n);
         CHECK_EQ(wpool_create(&pool, &config), WPOOL_NO_THREAD);
         CHECK(pool == NULL);
         CHECK_EQ(atomic_load(&threads_asked), n);
         memory_check_empty(&used);
     }
-    check_attendance(workers * (workers - 1) / 2);
+    check_attendance(threads * (threads - 1) / 2);
     surroundings_check(before);
 }
 
 TEST(no_thread_no_pool_whichever_worker_it_was) {
-    check_no_thread(1, false);
-    check_no_thread(8, false);
+    check_no_thread(hooked(1), 1);
+    check_no_thread(hooked(8), 8);
 }
 
-TEST(no_thread_no_paused_pool) { check_no_thread(5, true); }
+TEST(no_thread_no_paused_pool) {
+    wpool_config config = hooked(5);
+    config.start_paused = true;
+    check_no_thread(config, 5);
+}
+
+static void on_stalled(void *user, wpool *pool) {
+    (void)user, (void)pool;
+    CHECK(false); /* there is no pool that could be */
+}
+
+/* It needs a thread more: the one that keeps the time. */
+TEST(no_thread_no_pool_that_has_a_time) {
+    wpool_config config = hooked(2);
+    config.max_workers = 3;
+    check_no_thread(config, 3);
+    config = hooked(2);
+    config.rate.per_second = 10;
+    check_no_thread(config, 3);
+    config = hooked(2);
+    config.retry.attempts = 2;
+    check_no_thread(config, 3);
+    config = hooked(2);
+    config.hooks.stalled = on_stalled;
+    check_no_thread(config, 3);
+}
 
 TEST(threads_that_come_back_make_a_pool_again) {
     wpool *pool;
@@ -88,7 +119,7 @@ static wpool_status more_by_scale(wpool *pool, unsigned workers) {
 static wpool_status more_by_configure(wpool *pool, unsigned workers) {
     wpool_config config = config_of(pool);
     config.workers = workers;
-    config.max_workers = workers + 1;
+    config.min_workers = 0; /* as many as workers says */
     config.queue_capacity = 3;
     config.when_full = WPOOL_REFUSE;
     return wpool_configure(pool, &config);
@@ -134,16 +165,14 @@ static void check_no_more(wpool_status (*more)(wpool *, unsigned), unsigned adde
 
 TEST(no_thread_no_more_workers_whichever_it_was) {
     for (unsigned busy = 0; busy <= 2; busy++) {
-        atomic_store(&started, 0);
-        atomic_store(&ended, 0);
+        attendance_begin();
         check_no_more(more_by_scale, 5, busy);
     }
 }
 
 TEST(no_thread_no_other_config) {
     for (unsigned busy = 0; busy <= 2; busy++) {
-        atomic_store(&started, 0);
-        atomic_store(&ended, 0);
+        attendance_begin();
         check_no_more(more_by_configure, 5, busy);
     }
 }
@@ -179,6 +208,142 @@ TEST(fewer_workers_need_no_thread) {
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
     CHECK_EQ(atomic_load(&count), 1);
     check_attendance(5);
+}
+
+/* ---- nobody to keep the time ---- */
+
+static bool is_same(const wpool_config *a, const wpool_config *b) {
+    return a->workers == b->workers && a->min_workers == b->min_workers &&
+           a->max_workers == b->max_workers && a->queue_capacity == b->queue_capacity &&
+           a->when_full == b->when_full && a->rate.burst == b->rate.burst;
+}
+
+/* A change that takes so many threads, the first of which keeps the time; whichever is denied. */
+static void check_no_change(wpool_status (*change)(wpool *), unsigned threads) {
+    memory used = {0};
+    const wpool_allocator allocator = memory_allocator(&used);
+    const surroundings around = surroundings_now();
+    for (unsigned n = 1; n <= threads; n++) {
+        atomic_uint count = 0;
+        wpool_config config = hooked(2);
+        attendance_begin();
+        config.allocator = &allocator;
+        wpool *pool = pool_from(config);
+        const wpool_config before = config_of(pool);
+        threads_deny(n, n);
+        CHECK_EQ(change(pool), WPOOL_NO_THREAD);
+        CHECK_EQ(atomic_load(&threads_asked), n);
+        config = config_of(pool);
+        CHECK(is_same(&config, &before));
+        while (wpool_workers(pool, NULL, 0) != 2)
+            sched_yield(); /* those that were started leave */
+        surroundings_await_threads(around.threads + 2 + (n > 1)); /* the one with the time stays */
+        count_submit(pool, &count, 10);
+        test_drain(pool);
+        CHECK_EQ(atomic_load(&count), 10);
+        threads_deny(0, 0);
+        CHECK_EQ(change(pool), WPOOL_OK);
+        config = config_of(pool);
+        CHECK(!is_same(&config, &before));
+        test_destroy(pool);
+        check_attendance(2 + (n > 1 ? n - 2 : 0) + threads - 1);
+        memory_check_empty(&used);
+        surroundings_check(around);
+    }
+}
+
+static wpool_status change_rate(wpool *pool) {
+    wpool_config config = config_of(pool);
+    config.rate = (wpool_rate){.per_second = 1e6, .burst = 2};
+    config.queue_capacity = 3;
+    return wpool_configure(pool, &config);
+}
+
+static wpool_status change_range(wpool *pool) {
+    wpool_config config = config_of(pool);
+    config.min_workers = 1;
+    config.max_workers = 2;
+    config.when_full = WPOOL_REFUSE;
+    return wpool_configure(pool, &config);
+}
+
+static wpool_status change_workers_and_range(wpool *pool) {
+    wpool_config config = config_of(pool);
+    config.workers = 4;
+    config.max_workers = 5;
+    return wpool_configure(pool, &config);
+}
+
+TEST(no_thread_no_rate_and_no_range_of_workers) {
+    check_no_change(change_rate, 1);
+    check_no_change(change_range, 1);
+    check_no_change(change_workers_and_range, 3);
+}
+
+TEST(no_thread_no_job_that_has_a_time) {
+    static const wpool_options options[] = {{.delay = 1, .on_done = task_done},
+                                            {.period = 1, .on_done = task_done},
+                                            {.retry.attempts = 2, .on_done = task_done},
+                                            {.run_limit = WPOOL_SECONDS(99), .on_done = task_done}};
+    const surroundings before = surroundings_now();
+    memory used = {0};
+    const wpool_allocator allocator = memory_allocator(&used);
+    for (size_t i = 0; i < COUNT_OF(options); i++) {
+        atomic_uint count = 0;
+        task t = {0}, own = {0};
+        wpool_job job;
+        wpool_id id = 77;
+        wpool_config config = hooked(2);
+        config.allocator = &allocator;
+        wpool *pool = pool_from(config);
+        wpool_job_init(&job, task_job, &own);
+        threads_deny(1, 3);
+        CHECK_EQ(wpool_submit_with(pool, task_job, &t, &options[i], &id), WPOOL_NO_THREAD);
+        CHECK_EQ(id, 0);
+        CHECK_EQ(wpool_submit_with(pool, task_job, &t, &options[i], NULL), WPOOL_NO_THREAD);
+        CHECK_EQ(wpool_submit_job(pool, &job, &options[i]), WPOOL_NO_THREAD);
+        CHECK_EQ(wpool_job_wait(&job, WPOOL_FOREVER), WPOOL_UNKNOWN);
+        CHECK_EQ(atomic_load(&threads_asked), 3);
+        CHECK_EQ(test_stats(pool).accepted, 0);
+        count_submit(pool, &count, 10);
+        test_drain(pool);
+        CHECK_EQ(atomic_load(&count), 10);
+        CHECK_EQ(wpool_submit_job(pool, &job, &options[i]), WPOOL_OK);
+        CHECK_EQ(wpool_submit_with(pool, task_job, &t, &options[i], &id), WPOOL_OK);
+        CHECK_EQ(atomic_load(&threads_asked), 4);
+        test_destroy(pool);
+        CHECK_EQ(atomic_load(&t.done_count), 1);
+        CHECK_EQ(atomic_load(&own.done_count), 1);
+        CHECK(options[i].period || atomic_load(&t.run_count) == 1);
+        memory_check_empty(&used);
+        surroundings_check(before);
+    }
+}
+
+TEST(no_thread_no_lane_with_a_rate) {
+    const surroundings before = surroundings_now();
+    atomic_uint count = 0;
+    wpool_lane plain = {.max_running = 2};
+    wpool_lane rated = {.max_running = 3, .max_waiting = 5, .rate = {.per_second = 1e6}};
+    const wpool_options options[] = {{.lane = &plain}, {.lane = &rated}};
+    wpool *pool = pool_of(2);
+    threads_deny(1, 2);
+    CHECK_EQ(wpool_lane_init(&rated, pool), WPOOL_NO_THREAD);
+    CHECK_EQ(wpool_lane_init(&rated, pool), WPOOL_NO_THREAD);
+    CHECK_EQ(wpool_lane_destroy(&rated), WPOOL_INVALID); /* it is none */
+    CHECK(rated.max_running == 3 && rated.max_waiting == 5 && rated.rate.per_second > 0);
+    CHECK_EQ(wpool_submit_with(pool, count_job, &count, &options[1], NULL), WPOOL_INVALID);
+    CHECK_EQ(wpool_lane_init(&plain, pool), WPOOL_OK);
+    CHECK_EQ(wpool_submit_with(pool, count_job, &count, &options[0], NULL), WPOOL_OK);
+    CHECK_EQ(atomic_load(&threads_asked), 2);
+    CHECK_EQ(wpool_lane_init(&rated, pool), WPOOL_OK);
+    CHECK_EQ(wpool_submit_with(pool, count_job, &count, &options[1], NULL), WPOOL_OK);
+    test_drain(pool);
+    CHECK_EQ(wpool_lane_destroy(&plain), WPOOL_OK);
+    CHECK_EQ(wpool_lane_destroy(&rated), WPOOL_OK);
+    test_destroy(pool);
+    CHECK_EQ(atomic_load(&count), 2);
+    surroundings_check(before);
 }
 
 /* ---- when a worker must be replaced ---- */
