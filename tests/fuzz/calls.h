@@ -1390,6 +1390,7 @@ static void act_start(action todo) {
 static void act_pause(action todo) {
     if (!model.config.may_pause || model.is_ending) return;
     model.pausing++;
+    model.was_paused = true;
     wpool_status status = CALL(wpool_pause(model.pool));
     model.pausing--;
     MUST(status == WPOOL_OK || status == WPOOL_ALREADY, "pause: %s", wpool_strerror(status));
@@ -1560,6 +1561,8 @@ static void act_nothing(action todo) {
     for (unsigned i = 0; i < (todo.a & 7u); i++)
         sched_point(true);
 }
+
+enum { ACT_PACE = 72 }; /* from there on: pace.h */
 
 static void (*const act_table[])(action) = {
     act_nothing, act_submit, act_submit, act_submit, act_submit, act_submit_many, act_submit_job,

@@ -345,8 +345,8 @@ static void configure(const wpool_config *config, unsigned workers) {
     if (model.config.is_inline)
         MUST(status == WPOOL_OK || (status == WPOOL_NO_MEMORY && model_memory_fails()),
              "configure: %s", wpool_strerror(status));
-    else
-        check_target(&look, workers, true, status);
+    else if (status != WPOOL_NO_THREAD || config->rate.per_second <= 0 || !model_may_lack_threads())
+        check_target(&look, workers, true, status); /* a rate needs somebody who keeps the time */
     if (status == WPOOL_NO_MEMORY) MUST(model_memory_fails(), "no memory, though there is");
     end_crew(&look, true, status == WPOOL_OK ? workers : look.serving);
 }

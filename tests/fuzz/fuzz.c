@@ -467,6 +467,18 @@ static uint8_t random_byte(void) { /* splitmix64 (Steele et al., 2014) */
     return (uint8_t)(z >> 56);
 }
 
+/* Half of what threads and scripts do becomes something of pace.h. */
+static void favour_pace(uint8_t *bytes, size_t actions) {
+    const size_t first = ACT_PACE, count = sizeof act_table / sizeof *act_table - first;
+    for (size_t i = 0; i < SCRIPTS * SCRIPT_ACTIONS + actions; i++) {
+        size_t at = HEADER + i / SCRIPT_ACTIONS * SCRIPT_BYTES + i % SCRIPT_ACTIONS * 3;
+        if (i >= SCRIPTS * SCRIPT_ACTIONS)
+            at =
+                HEADER + SCRIPTS * SCRIPT_BYTES + (i - SCRIPTS * SCRIPT_ACTIONS) * ACTION_BYTES + 1;
+        if (random_byte() & 1) bytes[at] = (uint8_t)(first + random_byte() % count);
+    }
+}
+
 /* Random inputs, until the time is out, count of them have run, or one fails. One more test, passed
    or failed. */
 static void run_random(double seconds, uint64_t count, uint64_t seed) {
@@ -484,6 +496,7 @@ static void run_random(double seconds, uint64_t count, uint64_t seed) {
         const size_t size = HEADER + SCRIPTS * SCRIPT_BYTES + actions * ACTION_BYTES;
         for (size_t i = 0; i < INPUT_MAX; i++)
             bytes[i] = i < size || i >= TAIL_AT ? random_byte() : 0;
+        if (random_byte() < 96) favour_pace(bytes, actions);
         verdict = fuzz_one(bytes, sizeof bytes);
         fuzz_inputs++;
     }

@@ -190,6 +190,7 @@ static struct {
     unsigned group_count; /* with the one that is none */
     model_lane lanes[MODEL_LANES];
     uint64_t lane_calls;
+    bool may_be_pressed, was_paused; /* at any time */
     unsigned held_begun; /* submissions of jobs that have no place in the queue, or may come back */
     unsigned reruns;     /* begun */
     unsigned ups, downs; /* decisions of the scaler that were told */

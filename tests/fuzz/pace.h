@@ -11,9 +11,11 @@ static bool is_pressed(void *user) {
     return (sched.now >> 9 & 7) == 0;
 }
 
+/* It may be that of the pool from now on. */
 static wpool_scaling choose_scaling(uint8_t a, uint8_t b) {
     static const unsigned loads[] = {1, 2, UINT32_MAX, 0};
     static const int64_t idles[] = {WPOOL_MS(1), WPOOL_MS(30), 0, WPOOL_FOREVER};
+    model.may_be_pressed |= a >> 7 & 1;
     return (wpool_scaling){.jobs_per_worker = loads[a & 3],
                            .wait = a >> 2 & 1 ? spans[1 + (b & 3)] : 0,
                            .step = a >> 3 & 1,
@@ -400,9 +402,8 @@ static unsigned threads_there(void) {
 /* May the scaler refuse to add a worker in place of one that blocks, though there may be more? */
 static bool may_lack_place(void) {
     const configuration *config = &model.config;
-    return !config->is_scaled || config->scaling.pressure || config->edits_scaling ||
-           config->may_pause || config->start_paused || model.ever.rates != 1 ||
-           model_memory_fails() || model_threads_left() <= 1 || model.crew.epoch != 0 ||
+    return !config->is_scaled || model.may_be_pressed || model.was_paused || is_still() ||
+           model.ever.rates != 1 || model_memory_fails() || model_threads_left() <= 1 ||
            threads_there() >= config->max_workers;
 }
 
@@ -420,11 +421,15 @@ static void block_for(void *arg) {
 
 static void act_block_for_child(action todo) {
     const model_frame *frame = model_top();
-    (void)todo;
-    if (!frame || !frame->last_child || frame->last_child->pace.is_held) return;
-    if (sched.current == 0 || model.is_client[sched.current] || may_lack_place()) return;
-    MUST(CALL(wpool_blocking(frame->context, block_for, frame->last_child)) == WPOOL_OK,
-         "blocking");
+    if (!frame || sched.current == 0 || model.is_client[sched.current] || may_lack_place()) return;
+    before was = look_before();
+    model_job *job = new_job(todo.a & 7);
+    if (!job) return;
+    wpool_status status = CALL(wpool_try_submit(model.pool, run_job, job, NULL));
+    check_submit(&was, 1, status == WPOOL_OK, status, WPOOL_REFUSE, false);
+    settle_job(job, status);
+    if (status != WPOOL_OK) return;
+    MUST(CALL(wpool_blocking(frame->context, block_for, job)) == WPOOL_OK, "blocking");
 }
 
 /* Runs for longer than its limit, until that is reported. */

@@ -1068,7 +1068,7 @@ SCENARIO(grow_for_the_blocked) {
                                 .cooldown = 1 + (int64_t)pick(40)});
     scene.pool->help = WPOOL_HELP_NONE;
     int a = sched_spawn(hands_in, TASKS_FROM(0, 1));
-    int b = sched_spawn(hands_in, TASKS_FROM(1, 2));
+    int b = sched_spawn(hands_in, TASKS_FROM(1, workers == 1 ? 2 : 1));
     idle_points(pick(400)); /* who took the place may have left */
     hand_in(&all.jobs[3]);
     sched_join(a);

@@ -1,4 +1,4 @@
-/* pace.h - jobs that have a time: handed in in each way, they keep when they ran, and how they ended
+/* pace.h - jobs that have a time, handed in in each way: they keep when they ran and how they ended
 
    Include it after wpool.h with WPOOL_IMPLEMENTATION, which comes after sleepers.h. */
 #ifndef PACE_H

@@ -83,7 +83,8 @@ TEST_HELPER void sleepers_pass(int64_t ns) {
     test_clock_advance(ns);
 }
 
-/* Moves the clock to whatever is next, again and again, until c: to see that it comes. */
+/* Moves the clock to whatever is next, again and again, until c: to see that it comes, not when: it
+   may go on while somebody is on the way. */
 #define PASS_UNTIL(c) AWAIT(sleepers_pass_next() && (c))
 
 TEST_HELPER bool sleepers_pass_next(void) {

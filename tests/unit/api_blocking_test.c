@@ -122,8 +122,9 @@ TEST(the_place_is_given_back) {
         submit_blocking(pool, &door, 6);
         gate_await_count(&door, 6);
         gate_open(&door);
-        await_workers(pool, 2);
+        test_drain(pool);
         CHECK_EQ(test_stats(pool).workers_blocked, 0);
+        await_workers(pool, 2);
     }
     test_destroy(pool);
 }
@@ -164,6 +165,22 @@ TEST(what_a_blocked_worker_has_in_its_hands_is_run_by_others) {
     await_count(&count, 40);
     gate_open(&door);
     test_destroy(pool);
+}
+
+/* A job that no worker could take would not even be accepted. */
+TEST(a_submitter_without_room_gets_a_worker) {
+    NEEDS_WORKERS();
+    gate door = GATE_CLOSED;
+    atomic_uint count = 0;
+    wpool *pool = test_pool(
+        &(wpool_config){.workers = 1, .max_workers = 2, .queue_capacity = WPOOL_UNBUFFERED});
+    submit_blocking(pool, &door, 1);
+    gate_await_count(&door, 1);
+    count_submit(pool, &count, 10);
+    CHECK_EQ(test_stats(pool).workers, 2);
+    gate_open(&door);
+    test_destroy(pool);
+    CHECK_EQ(atomic_load(&count), 10);
 }
 
 /* ---- what is called ---- */

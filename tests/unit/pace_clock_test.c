@@ -822,7 +822,7 @@ TEST(a_periodic_job_may_end_itself) {
     }
 }
 
-/* ---- caller-owned: nothing is left of the time before, and on_done is the last to touch it ---- */
+/* ---- caller-owned: nothing is left of an earlier time, and on_done touches it last ---- */
 
 TEST(a_job_is_handed_in_again_with_another_time) {
     EACH_POOL {
@@ -1234,6 +1234,45 @@ TEST(cancelling_a_group_of_many_leaves_the_others) {
             check_ended_early(&members[i], i % KINDS, WPOOL_CANCELLED);
             paced_check(&others[i], WPOOL_STATE_SUCCEEDED, 0, 1 + (i % PERIODIC == RETRIED));
         }
+    }
+}
+
+/* Among others that are queued. */
+TEST(only_what_waits_for_its_time_counts_as_delayed) {
+    enum { QUEUED = 10 };
+    EACH_KIND EACH_POOL for (int is_closed = 0; is_closed < 2; is_closed++) {
+        paced jobs[WAYS] = {{.error = 0}};
+        atomic_uint count = 0;
+        wpool_group group;
+        scene s;
+        scene_begin(&s, is_inline, one_worker);
+        CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
+        EACH_WAY {
+            wpool_options options = kind_options(kind, &jobs[way]);
+            options.group = &group;
+            paced_submit(s.pool, &jobs[way], way, &options);
+            kind_await(&jobs[way], kind, (unsigned)way);
+        }
+        CHECK_EQ(wpool_pause(s.pool), WPOOL_OK);
+        count_submit(s.pool, &count, QUEUED);
+        CHECK_EQ(pace_stats(s.pool).delayed, WAYS);
+        CHECK_EQ(pace_stats(s.pool).waiting, QUEUED + WAYS);
+        CHECK_EQ(wpool_cancel(s.pool, jobs[WITH_ID].id, WPOOL_GRACEFUL), WPOOL_OK);
+        CHECK_EQ(pace_stats(s.pool).delayed, WAYS - 1);
+        CHECK_EQ(pace_stats(s.pool).waiting, QUEUED + WAYS - 1);
+        if (is_closed) {
+            CHECK_EQ(wpool_close(s.pool), WPOOL_OK);
+            CHECK_EQ(pace_stats(s.pool).delayed, kind == PERIODIC ? 0 : WAYS - 1);
+        }
+        CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
+        pace_await_delayed(s.pool, 0);
+        CHECK(pace_stats(s.pool).waiting >= QUEUED);
+        CHECK_EQ(wpool_start(s.pool), WPOOL_OK);
+        test_drain(s.pool);
+        CHECK_EQ(atomic_load(&count), QUEUED);
+        CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
+        scene_end(&s);
+        EACH_WAY CHECK_EQ(jobs[way].done_count, 1);
     }
 }
 

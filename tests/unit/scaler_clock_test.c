@@ -69,6 +69,31 @@ static void scaled_pool_end(wpool *pool, unsigned count) {
 
 /* ---- load, and time ---- */
 
+static bool other_threads_sleep(void) {
+    bool all = true;
+    DIR *threads = opendir("/proc/self/task");
+    CHECK(threads != NULL);
+    for (struct dirent *t; (t = readdir(threads)) != NULL;) {
+        helper thread = {.system_id = atoi(t->d_name)};
+        if (*t->d_name != '.' && atoi(t->d_name) != syscall(SYS_gettid))
+            all = all && helper_sleeps(&thread);
+    }
+    closedir(threads);
+    return all;
+}
+
+/* Until they do, seen some times in a row, for it may be at a lock: then the scaler has decided
+   whatever there is to decide, and who is idle knows since when. */
+static void threads_await_sleep(void) {
+    for (int seen = 0; seen < 10; sched_yield())
+        seen = other_threads_sleep() ? seen + 1 : 0;
+}
+
+static void idle_await(wpool *pool) {
+    test_await_idle(pool);
+    threads_await_sleep();
+}
+
 static void submit_held(wpool *pool, hold *h, unsigned count) {
     for (unsigned i = 0; i < count; i++)
         CHECK_EQ(wpool_submit(pool, hold_job, h, NULL), WPOOL_OK);
@@ -83,7 +108,7 @@ static void load_begin(wpool *pool, hold *h, unsigned workers, unsigned waiting)
 static void load_end(wpool *pool, hold *h) {
     hold_release(h, 10000);
     test_drain(pool);
-    test_await_idle(pool);
+    idle_await(pool);
 }
 
 /* Somebody sleeps until then, and still does a nanosecond before. */
@@ -122,33 +147,6 @@ static void decision_or_timer(unsigned count_before) {
         sched_yield();
 }
 
-/* Is that thread of the process the one that keeps the time? */
-static bool thread_is_keeper(const char *id) {
-    char text[300];
-    snprintf(text, sizeof text, "/proc/self/task/%s/comm", id);
-    FILE *file = fopen(text, "r");
-    if (!file) return false;
-    if (!fgets(text, sizeof text, file)) *text = '\0';
-    fclose(file);
-    return strstr(text, "-time") != NULL;
-}
-
-/* Until that thread sleeps, and has decided whatever there is to decide. */
-static void keeper_await_sleep(void) {
-    helper keeper = {.system_id = 0};
-    while (atomic_load(&keeper.system_id) == 0) {
-        DIR *threads = opendir("/proc/self/task");
-        CHECK(threads != NULL);
-        for (struct dirent *t; (t = readdir(threads)) != NULL;)
-            if (thread_is_keeper(t->d_name)) atomic_store(&keeper.system_id, atoi(t->d_name));
-        closedir(threads);
-    }
-    for (int seen = 0; seen < 20; seen++) { /* it may sleep at a lock as well */
-        if (!helper_sleeps(&keeper)) seen = 0;
-        sched_yield();
-    }
-}
-
 static wpool_config config_of(wpool *pool) {
     wpool_config config;
     CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
@@ -161,7 +159,7 @@ TEST(two_workers_and_a_hundred_jobs_give_four) {
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 4});
     load_begin(pool, &h, 2, 99);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
     submit_held(pool, &h, 1);
     decision_check(0, WPOOL_SCALE_LOAD, 2, 4);
@@ -196,7 +194,7 @@ TEST(a_threshold_may_be_high) {
                                              .queue_capacity = THRESHOLD + 1,
                                              .scaling = {.jobs_per_worker = THRESHOLD / 2}});
     load_begin(pool, &h, 2, THRESHOLD - 1);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
     submit_held(pool, &h, 1);
     decision_check(0, WPOOL_SCALE_LOAD, 2, 3);
@@ -310,7 +308,7 @@ TEST(what_a_paused_pool_holds_back_is_no_load) {
     for (int i = 0; i < 3; i++) {
         submit_held(pool, &h, 300);
         test_clock_advance(IDLE);
-        keeper_await_sleep();
+        threads_await_sleep();
         CHECK_EQ(atomic_load(&decisions.count), 0);
     }
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
@@ -328,14 +326,14 @@ TEST(what_the_rate_holds_back_is_no_load) {
     count_submit(pool, &count, 2);
     while (atomic_load(&count) != 1)
         sched_yield();
-    test_await_idle(pool); /* for the second one it was not time */
+    idle_await(pool); /* for the second one it was not time */
     count_submit(pool, &count, 300);
-    keeper_await_sleep();
+    threads_await_sleep();
     for (unsigned i = 2; i <= 30; i++) {
         pass(WPOOL_MS(100));
         while (atomic_load(&count) != i)
             sched_yield();
-        test_await_idle(pool);
+        idle_await(pool);
     }
     wpool_config config = config_of(pool);
     config.rate.per_second = 0;
@@ -476,6 +474,7 @@ TEST(who_is_idle_for_longest_leaves_first) {
             if (seats[j].worker == order_of_rest[i]) gate_open(&seats[j].door);
         while (test_stats(pool).workers_idle != i + 1)
             sched_yield();
+        threads_await_sleep();
         test_clock_advance(WPOOL_SECONDS(1));
     }
     pass(IDLE - WPOOL_SECONDS(WORKERS));
@@ -494,7 +493,7 @@ TEST(work_ends_idleness) {
     atomic_uint count = 0;
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){.workers = 2, .min_workers = 1, .max_workers = 2});
-    test_await_idle(pool);
+    idle_await(pool);
     pass_nearly(IDLE);
     hold_workers(&h, pool, 2);
     count_submit(pool, &count, 99); /* not enough to grow, or to stay */
@@ -507,7 +506,7 @@ TEST(work_ends_idleness) {
 TEST(nobody_leaves_where_idleness_is_for_ever) {
     wpool *pool = scaled_pool((wpool_config){
         .workers = 4, .min_workers = 1, .max_workers = 4, .scaling = {.idle = WPOOL_FOREVER}});
-    test_await_idle(pool);
+    idle_await(pool);
     test_clock_advance(1000 * IDLE);
     scaled_pool_end(pool, 0);
 }
@@ -518,7 +517,7 @@ TEST(it_does_not_grow_soon_after_it_has_shrunk) {
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){
         .workers = 4, .min_workers = 2, .max_workers = 8, .scaling = {.jobs_per_worker = 5}});
-    test_await_idle(pool);
+    idle_await(pool);
     pass(IDLE);
     decision_check(0, WPOOL_SCALE_IDLE, 4, 2);
     load_begin(pool, &h, 2, 10);
@@ -624,7 +623,7 @@ TEST(others_take_the_places_of_blocked_workers) {
     decision_check(1, WPOOL_SCALE_BLOCKED, 3, 4);
     gate_await_count(&h.running, 2);
     submit_held(pool, &h, 1); /* there is no room */
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 2);
     gate_open(&b.door);
     gate_await_count(&h.running, 3);
@@ -645,7 +644,7 @@ TEST(a_blocked_worker_is_replaced_by_one) {
     decision_check(0, WPOOL_SCALE_BLOCKED, 2, 3);
     gate_await_count(&h.running, 2);
     submit_held(pool, &h, 10);
-    keeper_await_sleep();
+    threads_await_sleep();
     gate_open(&b.door);
     load_end(pool, &h);
     scaled_pool_end(pool, 1);
@@ -657,7 +656,7 @@ TEST(no_cooldown_keeps_others_from_the_places_of_blocked_workers) {
     for (unsigned i = 0; i < 2; i++) {
         blocked b = BLOCKED;
         hold h = HOLD_EMPTY;
-        test_await_idle(pool);
+        idle_await(pool);
         pass(IDLE);
         decision_check(2 * i, WPOOL_SCALE_IDLE, 3 - i, 1);
         blocked_begin(pool, &b, 1);
@@ -677,7 +676,7 @@ TEST(who_blocks_while_jobs_wait_is_replaced_at_once) {
     hold_workers(&h, pool, 2);
     CHECK_EQ(wpool_submit(pool, blocking_job, &b, NULL), WPOOL_OK);
     count_submit(pool, &count, 9);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
     gate_open(&b.begun);
     hold_release(&h, 1); /* one worker comes to block, the other one holds on */
@@ -785,7 +784,7 @@ static bool is_pressed_where(wpool_scaling scaling, const char *statm, const cha
     system_says(system_files[2], cpu);
     wpool *pool = scaled_pool(
         (wpool_config){.workers = 2, .min_workers = 1, .max_workers = 3, .scaling = scaling});
-    test_await_idle(pool);
+    idle_await(pool);
     test_clock_parked_until(1);
     test_clock_advance(COOLDOWN);
     test_clock_parked_until(1);
@@ -939,7 +938,7 @@ TEST(a_lower_threshold_holds_at_once) {
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){.min_workers = 2, .max_workers = 8});
     load_begin(pool, &h, 2, 20);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
     wpool_config config = config_of(pool);
     config.scaling.jobs_per_worker = 10;
@@ -952,9 +951,9 @@ TEST(a_lower_threshold_holds_at_once) {
 TEST(a_shorter_idle_time_holds_at_once) {
     wpool *pool = scaled_pool((wpool_config){
         .workers = 4, .min_workers = 2, .max_workers = 4, .scaling = {.idle = WPOOL_FOREVER}});
-    test_await_idle(pool);
+    idle_await(pool);
     test_clock_advance(IDLE);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
     wpool_config config = config_of(pool);
     CHECK_EQ(config.scaling.idle, WPOOL_FOREVER);
@@ -999,7 +998,7 @@ TEST(other_limits_hold_and_may_be_none) {
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
     CHECK_EQ(test_stats(pool).workers, 2);
     test_clock_advance(1000 * IDLE);
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK_EQ(test_stats(pool).workers, 2);
     CHECK_EQ(atomic_load(&decisions.count), 1);
     load_end(pool, &h);
@@ -1164,16 +1163,16 @@ TEST(a_pool_may_end_while_it_scales) {
 /* ---- nobody looks at the clock when nothing can change ---- */
 
 static void check_no_timer(void) {
-    keeper_await_sleep();
+    threads_await_sleep();
     test_clock_wake(0); /* all look again */
-    keeper_await_sleep();
+    threads_await_sleep();
     CHECK(!timer_runs());
 }
 
 TEST(no_timer_runs_when_time_changes_nothing) {
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 4});
-    test_await_idle(pool);
+    idle_await(pool);
     check_no_timer();
     load_begin(pool, &h, 2, 99);
     check_no_timer();
@@ -1193,7 +1192,7 @@ TEST(no_timer_runs_when_no_job_waits_and_nobody_is_to_leave) {
                                    .min_workers = 1,
                                    .max_workers = 4,
                                    .scaling = {.wait = WPOOL_MS(20), .idle = WPOOL_FOREVER}});
-    test_await_idle(pool);
+    idle_await(pool);
     check_no_timer();
     load_begin(pool, &h, 2, 1);
     test_clock_parked_until(1);
@@ -1217,24 +1216,24 @@ TEST(it_rests_while_it_can_do_nothing) {
     blocked b = BLOCKED;
     wpool *pool = scaled_pool((wpool_config){
         .workers = 3, .min_workers = 2, .max_workers = 4, .scaling = {.jobs_per_worker = 2}});
-    test_await_idle(pool);
-    keeper_await_sleep();
+    idle_await(pool);
+    threads_await_sleep();
     test_clock_advance(IDLE);
     decision_check(0, WPOOL_SCALE_IDLE, 3, 2);
-    keeper_await_sleep();
+    threads_await_sleep();
     load_begin(pool, &h, 2, 20); /* too soon to grow */
-    keeper_await_sleep();
+    threads_await_sleep();
     test_clock_advance(COOLDOWN);
     decision_check(1, WPOOL_SCALE_LOAD, 2, 4);
     gate_await_count(&h.running, 4);
     submit_held(pool, &h, 20); /* as many as may be */
-    keeper_await_sleep();
+    threads_await_sleep();
     hold_release(&h, 42);
     test_drain(pool);
     blocked_begin(pool, &b, 4); /* all of them */
-    keeper_await_sleep();
+    threads_await_sleep();
     submit_held(pool, &h, 20);
-    keeper_await_sleep();
+    threads_await_sleep();
     gate_open(&b.door);
     load_end(pool, &h);
     scaled_pool_end(pool, 2);
