@@ -54,7 +54,9 @@ static void check_crew(void) {
         if (now.workers_leaving) sched_point(true);
     } while (now.workers_leaving);
     SCHED_CHECK(wpool_get_config(scene.pool, &config) == WPOOL_OK);
-    SCHED_CHECK(now.workers == config.workers && now.workers >= 1);
+    bool may_scale = config.max_workers > config.workers; /* by itself */
+    SCHED_CHECK(now.workers == config.workers || (may_scale && now.workers > config.workers));
+    SCHED_CHECK(now.workers >= 1);
     SCHED_CHECK(wpool_workers(scene.pool, NULL, 0) == now.workers);
 }
 
