@@ -5952,7 +5952,7 @@ static void *wpool__keeper_main(void *arg) {
     for (;;) {
         int64_t until;
         uint32_t epoch = wpool__event_announce(changed);
-        while (wpool__keeper_turn(pool, &until)) {
+        while (!(wpool__worker_control(pool) & WPOOL__EXIT) && wpool__keeper_turn(pool, &until)) {
         }
         /* [E1] after it announced itself */
         if (wpool__load_seq_cst(&pool->control) & WPOOL__EXIT) return NULL;

@@ -954,6 +954,13 @@ static void check_running(const model_job *job) {
          "it runs, but nothing can have started");
 }
 
+/* Told to end, hot: if it has become ready meanwhile, a worker discards it because of that. */
+static void note_ready(model_job *job) {
+    bool may_be_ready = job->pace.is_held || model_comes_back(&job->pace);
+    if (!may_be_ready || job->started != job->returned || job->is_removed) return;
+    job->may_be_removed = model.may_lose = true;
+}
+
 static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool was_over,
                          bool was_reported, wpool_status status) {
     if (status == WPOOL_UNKNOWN) {
@@ -961,10 +968,7 @@ static void check_cancel(model_job *job, wpool_mode mode, bool was_stale, bool w
         return;
     }
     MUST(!was_stale, "a stale id: %s", wpool_strerror(status));
-    /* it may have become ready meanwhile: a worker discards it because it was told */
-    bool was_ready = mode == WPOOL_HOT && job->started == job->returned &&
-                     (job->pace.is_held || model_comes_back(&job->pace));
-    if (status != WPOOL_OK && was_ready) job->may_be_removed = model.may_lose = true;
+    if (status != WPOOL_OK && mode == WPOOL_HOT) note_ready(job);
     if (status == WPOOL_ALREADY) {
         MUST(model_has_ended(job), "it has not ended");
         return;
@@ -1044,6 +1048,7 @@ static void note_hot_discard(model_job *job) {
     job->is_told |= is_running;
     job->is_called |= is_running;
     job->may_be_told |= !job->is_removed;
+    note_ready(job);
 }
 
 static void act_discard(action todo) {

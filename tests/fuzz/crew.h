@@ -153,7 +153,8 @@ static void check_was_running(wpool_id id, uint64_t ended, wpool_mode mode) {
         model_job *job = &model.jobs[i];
         if (!id || !job->has_id || job->id != id) continue;
         MUST(!(ended >> i & 1), "job %u was over, yet it runs", i);
-        if (mode == WPOOL_HOT && job->started && !job->returned)
+        /* one that comes back may have left the worker before that was told */
+        if (mode == WPOOL_HOT && job->started && !job->returned && !model_comes_back(&job->pace))
             job->is_told = job->is_called = true;
         return;
     }

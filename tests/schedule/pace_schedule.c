@@ -1,6 +1,6 @@
-/* Jobs that do not start at once, or not in the order in which they came: for their time, for others,
-   in a lane, at a rate, by priority; jobs that run again; and a crew that follows the load by itself.
-   Against their being cancelled, the end of the pool, and each other. */
+/* Jobs that do not start at once, or not in the order in which they came: for their time, for
+   others, in a lane, at a rate, by priority; jobs that run again; and a crew that follows the load
+   by itself. Against their being cancelled, the end of the pool, and each other. */
 #include "scenario.h"
 
 enum { MOST = 6 };
@@ -450,7 +450,7 @@ SCENARIO(held_have_no_place) {
     make_lane(1, 0, (wpool_rate){0});
     for (int i = 0; i < 4; i++) {
         hold(&all.jobs[i], NULL);
-        all.jobs[i].options.delay |= !all.jobs[i].options.lane; /* after none */
+        if (!all.jobs[i].options.lane) all.jobs[i].options.delay = 1 + (int64_t)pick(60);
     }
     int a = maybe() ? sched_spawn(cancels, NULL) : 0;
     hands_in(TASKS_FROM(0, 4));
@@ -526,8 +526,8 @@ SCENARIO(lane_has_room) {
     end_all();
 }
 
-/* Nobody leaves the lane: there is room when the time of the one that waits has come; or the pool is
-   closed. */
+/* Nobody leaves the lane: there is room when the time of the one that waits has come; or the pool
+   is closed. */
 SCENARIO(lane_has_room_in_time) {
     begin();
     bool is_closed = maybe();
@@ -697,7 +697,8 @@ SCENARIO(period_of_ages) {
 
 /* -- another order -- */
 
-/* At each step: not more jobs accepted and not started than the capacity. Where no worker submits. */
+/* At each step: not more jobs accepted and not started than the capacity. Where no worker submits,
+   and nothing is held. */
 static void look_capacity(void) {
     const wpool *pool = scene.pool;
     uint64_t left = pool->watch.buried;

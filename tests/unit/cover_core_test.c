@@ -59,7 +59,7 @@ TEST(no_job_is_run_by_its_submitter_deeper_than_can_be_counted) {
 }
 
 static int wait_deep_job(void *arg, wpool_job *job) {
-    wpool *pool = wpool_job_pool(job);
+    wpool *pool = job->pool;
     wpool__account *account = wpool__watch_account(&pool->watch, 1);
     wpool_id id;
     CHECK_EQ(wpool_submit(pool, count_job, arg, &id), WPOOL_OK);
