@@ -3739,6 +3739,7 @@ typedef struct wpool_worker {
     uint32_t turn;   /* times that it took a call while there were more kinds than that */
     uint32_t random;
     wpool_job *job; /* the innermost one with a record that it runs */
+    int64_t slot;   /* where the part of the rate ends that it took last */
 
     /* with interrupt_signal, under the lock of the timers */
     const WPOOL_ATOMIC(uint32_t) *
@@ -4331,10 +4332,11 @@ static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
     }
 }
 
-/* Takes a part of the rate: 0; or when there will be one. Any thread. */
-static int64_t wpool__bucket_take(wpool__bucket *bucket) {
+/* Takes a part of the rate, which ends at *slot: 0; or when there will be one. Any thread. */
+static int64_t wpool__bucket_take(wpool__bucket *bucket, int64_t *slot) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
     int64_t window = wpool__load_relaxed(&bucket->window);
+    *slot = 0;
     if (interval == 0) return 0;
     int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), from;
     do {
@@ -4344,22 +4346,27 @@ static int64_t wpool__bucket_take(wpool__bucket *bucket) {
     } while (!wpool__cas_seq_cst(&bucket->next, &next, from + interval));
     int64_t changed = wpool__load_seq_cst(&bucket->interval) - interval; /* [P1] */
     if (changed) wpool__add_relaxed(&bucket->next, changed); /* relaxed, all: as above */
+    *slot = from + interval;
     return 0;
 }
 
-/* The same without asking. */
-static void wpool__bucket_charge(wpool__bucket *bucket) {
+/* The same without asking: where it ends. */
+static int64_t wpool__bucket_charge(wpool__bucket *bucket) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
-    if (interval == 0) return;
-    int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next);
-    while (!wpool__cas_relaxed(&bucket->next, &next, (next > now ? next : now) + interval)) {
-    }
+    if (interval == 0) return 0;
+    int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), slot;
+    do {
+        slot = (next > now ? next : now) + interval;
+    } while (!wpool__cas_relaxed(&bucket->next, &next, slot));
+    return slot;
 }
 
-/* Gives a part back. */
-static void wpool__bucket_refund(wpool__bucket *bucket) {
+/* Gives back what is left of a part: what has passed of it nobody could use any more. */
+static void wpool__bucket_refund(wpool__bucket *bucket, int64_t slot) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, both: only the values */
-    if (interval) wpool__add_relaxed(&bucket->next, -interval);
+    int64_t left = slot - WPOOL_CLOCK();
+    if (left > interval) left = interval;
+    if (left > 0) wpool__add_relaxed(&bucket->next, -left);
 }
 
 /* -- being ready -- */
@@ -4434,7 +4441,7 @@ static void wpool__pace_keep(wpool_job *job) {
 
 static bool wpool__lane_allows(wpool_lane *lane) {
     if (lane->running >= lane->max_running) return false;
-    int64_t when = wpool__bucket_take(&lane->bucket);
+    int64_t slot, when = wpool__bucket_take(&lane->bucket, &slot);
     if (when) wpool__keeper_put(lane->pool, &lane->timer, when);
     return when == 0;
 }
@@ -5271,10 +5278,11 @@ static void wpool__worker_discard(wpool *pool, wpool__account *account, wpool__c
 }
 
 /* A part of the rate was taken, but no job started: whoever is held back may have it. */
-static void wpool__worker_refund(wpool *pool) {
-    if (!wpool__pool_has_rate(pool)) return;
+static void wpool__worker_refund(wpool_worker *worker) {
+    if (!worker || !wpool__pool_has_rate(worker->pool)) return;
+    wpool *pool = worker->pool;
     wpool__keeper_lock(pool); /* who is held back looks at the rate under it */
-    wpool__bucket_refund(&pool->bucket);
+    wpool__bucket_refund(&pool->bucket, worker->slot);
     if (wpool__worker_control(pool) & WPOOL__THROTTLED)
         wpool__keeper_put(pool, &pool->throttle, WPOOL_CLOCK());
     wpool__keeper_unlock(pool);
@@ -5320,7 +5328,7 @@ static void wpool__frame_run(wpool__frame *frame) {
     bool is_to_run = (wpool__worker_control(pool) & WPOOL__STOPPED) == 0;
     if (is_to_run && has_record) is_to_run = wpool__job_set_running(job, 0);
     bool is_late = is_to_run && has_record && wpool__job_is_late(job);
-    if (!is_to_run || is_late) wpool__worker_refund(pool);
+    if (!is_to_run || is_late) wpool__worker_refund(frame->self->worker);
     if (!is_to_run) {
         frame->call.fn = NULL;
         wpool__worker_discard(pool, frame->account, call);
@@ -5540,11 +5548,13 @@ static bool wpool__worker_take(wpool_worker *worker, bool has_leftovers, wpool__
 }
 
 /* Does the rate allow to start a job? If not, and there are some, none starts before it does. */
-static bool wpool__worker_is_allowed(wpool *pool) {
-    if (wpool__bucket_take(&pool->bucket) == 0) return true;
+static bool wpool__worker_is_allowed(wpool_worker *worker) {
+    wpool *pool = worker->pool;
+    if (wpool__bucket_take(&pool->bucket, &worker->slot) == 0) return true;
     if (!wpool__worker_sees_work(pool)) return false;
     wpool__keeper_lock(pool);
-    int64_t when = wpool__bucket_take(&pool->bucket); /* the rate may be another one now */
+    /* the rate may be another one now */
+    int64_t when = wpool__bucket_take(&pool->bucket, &worker->slot);
     if (when) {
         wpool__or_seq_cst(&pool->control, WPOOL__THROTTLED); /* [C1] before the timer ends it */
         wpool__keeper_put(pool, &pool->throttle, when);
@@ -5570,10 +5580,9 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     if (wpool__control_is_paused(control)) return false;
     bool is_over = (control & (WPOOL__STOPPED | WPOOL__EXIT)) != 0;
     bool has_rate = !is_over && wpool__pool_has_rate(worker->pool);
-    if (has_rate && !wpool__worker_is_allowed(worker->pool)) return false;
+    if (has_rate && !wpool__worker_is_allowed(worker)) return false;
     bool is_taken = wpool__worker_take(worker, (control & WPOOL__LEFTOVERS) != 0, call);
-    if (has_rate && (!is_taken || wpool__worker_is_forked(*call)))
-        wpool__worker_refund(worker->pool);
+    if (has_rate && (!is_taken || wpool__worker_is_forked(*call))) wpool__worker_refund(worker);
     if (!is_taken) {
         call->fn = NULL; /* a try that failed may have left somebody else's */
         return false;
@@ -5582,7 +5591,7 @@ static bool wpool__worker_next(wpool_worker *worker, wpool__call *call) {
     if (!wpool__control_is_paused(control) || wpool__worker_is_forked(*call)) return true;
     if (!wpool__deque_reserve(&worker->deque, 1)) return true;
     wpool__deque_push(&worker->deque, call, 1);
-    if (has_rate) wpool__worker_refund(worker->pool);
+    if (has_rate) wpool__worker_refund(worker);
     call->fn = NULL; /* it is in the caller's hands no more */
     return false;
 }
@@ -5921,7 +5930,7 @@ static bool wpool__worker_dig(wpool_worker *worker, const wpool_job *job, bool i
         if (other != worker) is_met = wpool__worker_dig_deque(worker, &other->deque, job, call);
     }
     wpool__idle_wake(&pool->idle); /* for what was put aside */
-    if (is_met && !is_forked) wpool__bucket_charge(&pool->bucket);
+    if (is_met && !is_forked) worker->slot = wpool__bucket_charge(&pool->bucket);
     return is_met;
 }
 
@@ -6676,7 +6685,8 @@ static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpoo
     if (wpool__account_is_deep(account)) return WPOOL_FULL;
     wpool_status status = wpool__pool_accept_direct(pool, call);
     if (status != WPOOL_OK) return status;
-    wpool__bucket_charge(&pool->bucket);
+    int64_t slot = wpool__bucket_charge(&pool->bucket);
+    if (worker) worker->slot = slot;
     if (worker) {
         wpool__worker_nest(worker, call);
     } else {
