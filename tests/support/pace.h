@@ -152,6 +152,13 @@ TEST_HELPER void paced_check_waits(paced *p, wpool_state state, unsigned runs) {
     if (p->way == OWNED) CHECK_EQ(wpool_job_result(&p->job, &result), WPOOL_EMPTY);
 }
 
+/* Does nothing wait or run, in one snapshot? A job that is tried again changes from one to the other.
+   */
+TEST_HELPER bool pace_is_over(wpool *pool) {
+    const wpool_stats_snapshot stats = pace_stats(pool);
+    return stats.waiting + stats.running == 0;
+}
+
 /* Until so many jobs of the pool wait for their time. */
 TEST_HELPER void pace_await_delayed(wpool *pool, uint64_t count) {
     AWAIT(pace_stats(pool).delayed == count);

@@ -1694,7 +1694,7 @@ TEST(each_one_ends_once_whatever_happens) {
                 CHECK_EQ(wpool_stop(m.scene.pool, (wpool_mode)test_choose(seed, 2)), WPOOL_OK);
             else
                 CHECK_EQ(wpool_close(m.scene.pool), WPOOL_OK);
-            PASS_UNTIL(pace_stats(m.scene.pool).waiting + pace_stats(m.scene.pool).running == 0);
+            PASS_UNTIL(pace_is_over(m.scene.pool));
             test_drain(m.scene.pool);
             atomic_store(&m.is_over, true);
             helper_join(&m.watcher);
