@@ -310,7 +310,7 @@ plant begun_had_a_place wpool__frame_run 1 'wpool__watch_pass(&pool->watch);' ';
 plant throttled_for_ever ${W}_allow_again 1 \
     'wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED);' '' pace rate_in_step
 plant allowed_in_silence ${W}_allow_again 1 'wpool__worker_announce(pool);' '' pace rate_in_step
-plant rate_not_charged ${W}_next 1 'has_rate && !wpool__worker_is_allowed(worker->pool)' 'false' \
+plant rate_not_charged ${W}_next 1 'has_rate && !wpool__worker_is_allowed(worker)' 'false' \
     pace rate_in_step
 
 # another order
