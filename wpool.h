@@ -2040,6 +2040,22 @@ static bool wpool__stack_is_empty(wpool__stack *stack) {
     return (uint32_t)wpool__load_seq_cst(&stack->top) == 0; /* [I1] a sleeper's look */
 }
 
+/* Lists without a lock of their own, whose elements know the word that points to them, so that each
+   can be taken out of the middle. next and link are the two members of the elements; an argument
+   may be evaluated several times. */
+#define wpool__list_put(list, item, next, link)       \
+    do {                                              \
+        (item)->next = *(list);                       \
+        (item)->link = (list);                        \
+        if (*(list)) (*(list))->link = &(item)->next; \
+        *(list) = (item);                             \
+    } while (0)
+#define wpool__list_take(item, next, link)                   \
+    do {                                                     \
+        *(item)->link = (item)->next;                        \
+        if ((item)->next) (item)->next->link = (item)->link; \
+    } while (0)
+
 /* ==== [queue] ====================================================================================
    A bounded ring of calls for many producers and many consumers. The base is Vyukov's bounded MPMC
    queue (1024cores.net, 2010): a ticket number per slot says whether the slot has been filled for
@@ -2938,8 +2954,7 @@ typedef struct wpool__listeners {
 static void wpool__listeners_leave(wpool__lot *lot, wpool__listeners *list, wpool_job *job) {
     if (!job->is_listed) return;
     wpool__lock_take(lot, &list->lock);
-    *job->link = job->next;
-    if (job->next) job->next->link = job->link;
+    wpool__list_take(job, next, link);
     wpool__lock_release(lot, &list->lock);
     job->is_listed = false;
 }
@@ -2954,10 +2969,7 @@ static bool wpool__listeners_enter(wpool__lot *lot, wpool__listeners *list, wpoo
     job->cancel_arg = arg;
     if (!job->is_listed) {
         job->is_listed = true;
-        job->link = &list->first;
-        job->next = list->first;
-        if (list->first) list->first->link = &job->next;
-        list->first = job;
+        wpool__list_put(&list->first, job, next, link);
     }
     wpool__lock_release(lot, &list->lock);
     return !is_told;
@@ -3194,10 +3206,8 @@ typedef struct wpool__timers {
 static wpool__timer *wpool__timer_meld(wpool__timer *a, wpool__timer *b) {
     if (!a || !b) return a ? a : b;
     wpool__timer *top = b->when < a->when ? b : a, *below = top == a ? b : a;
-    below->next = top->child;
-    below->link = &top->child;
-    if (below->next) below->next->link = &below->next;
-    return top->child = below, top;
+    wpool__list_put(&top->child, below, next, link);
+    return top;
 }
 
 /* One heap of a row of them: in pairs from the first to the last, then these from the last on. */
@@ -3227,8 +3237,7 @@ static void wpool__timers_put(wpool__timers *timers, wpool__timer *heap) {
 /* Takes it out, if it is in. */
 static void wpool__timers_remove(wpool__timers *timers, wpool__timer *timer) {
     if (!timer->link) return;
-    *timer->link = timer->next;
-    if (timer->next) timer->next->link = timer->link;
+    wpool__list_take(timer, next, link);
     wpool__timers_put(timers, wpool__timer_pair(timer->child));
     timer->child = timer->next = NULL;
     timer->link = NULL;
@@ -4390,17 +4399,13 @@ static void wpool__rouse_all(wpool *pool) {
 
 static void wpool__rouse_enter(wpool *pool, wpool__rouse *rouse) {
     wpool__keeper_lock(pool);
-    rouse->next = pool->keeper.idlers;
-    rouse->link = &pool->keeper.idlers;
-    if (rouse->next) rouse->next->link = &rouse->next;
-    pool->keeper.idlers = rouse;
+    wpool__list_put(&pool->keeper.idlers, rouse, next, link);
     wpool__keeper_unlock(pool);
 }
 
 static void wpool__rouse_leave(wpool *pool, wpool__rouse *rouse) {
     wpool__keeper_lock(pool);
-    *rouse->link = rouse->next;
-    if (rouse->next) rouse->next->link = rouse->link;
+    wpool__list_take(rouse, next, link);
     wpool__keeper_unlock(pool);
 }
 
@@ -4419,22 +4424,16 @@ static void wpool__pace_release(wpool_job *job) {
 static void wpool__pace_unlink(wpool_job *job) {
     wpool_lane *lane = job->place == WPOOL__PLACE_LANE ? job->lane : NULL;
     if (job->place == WPOOL__PLACE_NONE) return;
-    *job->link = job->next;
-    if (job->next) job->next->link = job->link;
+    wpool__list_take(job, next, link);
     if (lane && !job->next) lane->last = job->link;
     job->place = WPOOL__PLACE_NONE;
     if (!lane || lane->first) return;
-    *lane->link = lane->next;
-    if (lane->next) lane->next->link = lane->link;
+    wpool__list_take(lane, next, link);
 }
 
 static void wpool__pace_keep(wpool_job *job) {
-    wpool_job **first = &job->pool->keeper.held;
     job->place = WPOOL__PLACE_HELD;
-    job->next = *first;
-    job->link = first;
-    if (*first) (*first)->link = &job->next;
-    *first = job;
+    wpool__list_put(&job->pool->keeper.held, job, next, link);
 }
 
 /* -- lanes -- */
@@ -4458,17 +4457,13 @@ static void wpool__lane_give_turn(wpool_job *job) {
 /* Puts the job at the end of its lane, if others are before it or none may run. */
 static bool wpool__lane_enter(wpool_job *job) {
     wpool_lane *lane = job->lane;
-    wpool__keeper *keeper = &job->pool->keeper;
     if (!lane->first && wpool__lane_allows(lane)) {
         wpool__lane_give_turn(job);
         return true;
     }
     if (!lane->first) {
         lane->last = &lane->first;
-        lane->next = keeper->lanes;
-        lane->link = &keeper->lanes;
-        if (lane->next) lane->next->link = &lane->next;
-        keeper->lanes = lane;
+        wpool__list_put(&job->pool->keeper.lanes, lane, next, link);
     }
     job->place = WPOOL__PLACE_LANE;
     job->next = NULL;
@@ -4669,8 +4664,7 @@ static void wpool__after_leave(wpool_job *job) {
     for (size_t i = 0; i < job->edge_count; i++) {
         wpool__edge *edge = &job->edges[i];
         if (!edge->link) continue;
-        *edge->link = edge->next;
-        if (edge->next) edge->next->link = edge->link;
+        wpool__list_take(edge, next, link);
     }
     wpool__keeper_unlock(job->pool);
     wpool__memory_free(job->pool->allocator, job->edges);
@@ -4684,10 +4678,7 @@ static void wpool__after_wait_for(wpool_job *job, wpool__edge *edge, wpool_job *
     edge->after = job;
     edge->before = before;
     if (state == WPOOL_STATE_UNKNOWN) {
-        edge->next = before->dependents;
-        edge->link = &before->dependents;
-        if (edge->next) edge->next->link = &edge->next;
-        before->dependents = edge;
+        wpool__list_put(&before->dependents, edge, next, link);
         job->blockers++;
     } else if (state != WPOOL_STATE_SUCCEEDED) {
         job->is_barred = true;
@@ -4718,8 +4709,7 @@ static void wpool__after_resolve(wpool *pool, wpool__record *record, wpool_state
     while (job->dependents) {
         wpool__edge *edge = job->dependents;
         wpool_job *after = edge->after;
-        job->dependents = edge->next;
-        if (edge->next) edge->next->link = &job->dependents;
+        wpool__list_take(edge, next, link);
         edge->link = NULL;
         after->blockers--;
         if (state != WPOOL_STATE_SUCCEEDED) after->is_barred = true;
@@ -4889,10 +4879,7 @@ static bool wpool__group_is_told(const wpool_group *group) {
 static void wpool__group_tie(wpool_group *group) {
     for (; group; group = group->parent) {
         if (group->ties++ != 0 || !group->parent) continue;
-        wpool_group *next = group->next = group->parent->children;
-        group->link = &group->parent->children;
-        *group->link = group;
-        if (next) next->link = &group->next;
+        wpool__list_put(&group->parent->children, group, next, link);
     }
 }
 
@@ -4902,8 +4889,7 @@ static void wpool__group_wake(wpool_group *group, bool is_for_helpers) {
     for (wpool__group_waiter *waiter = group->waiters; waiter; waiter = next) {
         next = waiter->next;
         if (is_for_helpers && !waiter->is_helper) continue;
-        *waiter->link = next;
-        if (next) next->link = waiter->link;
+        wpool__list_take(waiter, next, link);
         waiter->link = NULL;
         wpool__store_relaxed(&waiter->woken, 1); /* relaxed: it takes the lock again */
         WPOOL_UNPARK(waiter->lot, &waiter->woken, 1);
@@ -4942,8 +4928,7 @@ static void wpool__group_untie(wpool_group *group, unsigned jobs) {
         group->unfinished -= jobs;
         if (jobs && group->unfinished == 0) wpool__group_wake(group, false);
         if (--group->ties != 0 || !parent) continue;
-        *group->link = group->next;
-        if (group->next) group->next->link = group->link;
+        wpool__list_take(group, next, link);
     }
     wpool__group_unlock(lock);
 }
@@ -5013,8 +4998,7 @@ static void wpool__group_tell_rest(wpool__group_told *told) {
 static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state state) {
     wpool__group_told told = {NULL, NULL};
     wpool__lock *lock = wpool__group_lock(group);
-    *job->group_link = job->group_next;
-    if (job->group_next) job->group_next->group_link = job->group_link;
+    wpool__list_take(job, group_next, group_link);
     for (wpool_group *above = group; above && job->error; above = above->parent) {
         if (!above->first_error) above->first_error = job->error;
         if (above->cancels_on_error && state == WPOOL_STATE_FAILED) wpool__group_tell(above, &told);
@@ -6962,10 +6946,7 @@ static wpool_status wpool__pool_enter_group(wpool_job *job) {
     } else if (!wpool__pool_arm(job)) {
         status = WPOOL_NO_THREAD;
     } else {
-        wpool_job *next = job->group_next = group->members;
-        job->group_link = &group->members;
-        group->members = job;
-        if (next) next->group_link = &job->group_next;
+        wpool__list_put(&group->members, job, group_next, group_link);
         wpool__group_tie(group);
     }
     wpool__group_unlock(lock);
@@ -7265,10 +7246,7 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
     }
     if (view->pool) wpool__rouse_enter(view->pool, &rouse);
     wpool__lock *lock = wpool__group_lock(view->group);
-    wpool__group_waiter *next = waiter.next = view->group->waiters;
-    view->group->waiters = &waiter;
-    waiter.link = &view->group->waiters;
-    if (next) next->link = &waiter.next;
+    wpool__list_put(&view->group->waiters, &waiter, next, link);
     wpool__group_unlock(lock);
     wpool__group_view_now(view, false); /* once more: it is known now who waits */
     bool is_idle = !view->is_over && !view->next && !view->drivable;
@@ -7277,8 +7255,7 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
         WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
     lock = wpool__group_lock(view->group);
     if (waiter.link) {
-        *waiter.link = waiter.next;
-        if (waiter.next) waiter.next->link = waiter.link;
+        wpool__list_take(&waiter, next, link);
     }
     wpool__group_unlock(lock);
     if (view->pool) wpool__rouse_leave(view->pool, &rouse);
@@ -7639,10 +7616,7 @@ static wpool_status wpool__upstream_enter(wpool *pool, wpool_group *group) {
     wpool__lock *lock = wpool__group_lock(group);
     bool is_told = wpool__group_is_told(group);
     bool is_armed = wpool__upstream_arm(upstream, group);
-    upstream->next = group->pools;
-    upstream->link = &group->pools;
-    group->pools = upstream;
-    if (upstream->next) upstream->next->link = &upstream->next;
+    wpool__list_put(&group->pools, upstream, next, link);
     wpool__group_tie(group);
     wpool__group_unlock(lock);
     if (is_told) wpool__upstream_stop(pool);
@@ -7668,8 +7642,7 @@ static void wpool__upstream_leave(wpool *pool) {
     unsigned round = 0;
     if (upstream->pool) {
         wpool__lock *lock = wpool__group_lock(pool->config.group);
-        *upstream->link = upstream->next;
-        if (upstream->next) upstream->next->link = upstream->link;
+        wpool__list_take(upstream, next, link);
         wpool__group_unlock(lock);
         wpool__group_untie(pool->config.group, 0);
     }
