@@ -134,7 +134,6 @@
          meanwhile.
        - The workers that the scaler adds are threads, started by the one that keeps the time: some
          ten microseconds each. Where the system has none, it tries again after the cool-down.
-       - While a job in wpool_take is all that a worker does, what becomes ready is left to others.
        - A deadline of a job that an inline pool runs is looked at before it starts, not while it
          runs: the thread that would keep the time is inside of it.
 
@@ -298,7 +297,7 @@ typedef enum wpool_priority { WPOOL_NORMAL, WPOOL_HIGH, WPOOL_LOW } wpool_priori
 
 /* What a worker may run while it waits for a job of its own pool. */
 typedef enum wpool_help {
-    WPOOL_HELP_NARROW, /* the job it waits for */
+    WPOOL_HELP_NARROW, /* the job it waits for, and what holds that back */
     WPOOL_HELP_ANY,    /* any job, until none is queued */
     WPOOL_HELP_NONE    /* nothing: it sleeps, and too many of those starve the pool */
 } wpool_help;
@@ -371,8 +370,8 @@ typedef struct wpool_hooks {
    pool is paused or the rate holds jobs back. Zero means default. */
 typedef struct wpool_scaling {
     unsigned
-        jobs_per_worker; /* grow when so many jobs wait for each worker, or for room (50; UINT_MAX:
-                            never). With a queue that holds fewer, few wait */
+        jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never), or
+                            as many as the queue holds: then once in 10 ms, at most */
     int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
                          that time (0: whatever it waits) */
     unsigned step;    /* by so many, WPOOL_MAX_WORKERS at most (0: to twice as many) */
@@ -538,7 +537,7 @@ struct wpool_job {
     wpool_job *group_next, **group_link, *group_told;
     /* of the room [pace] */
     uint8_t place, lane_part;
-    bool is_paced, is_barred, has_timer, wants_time, is_delayed, is_reported;
+    bool is_paced, is_barred, has_timer, is_delayed, is_reported;
     wpool_priority priority;
     unsigned failures, blockers;
     struct wpool__edge *edges, *dependents;
@@ -1716,12 +1715,15 @@ static bool wpool__lot_init(wpool__lot *lot) {
 #endif
 }
 
+/* So much later, or never. */
+static int64_t wpool__time_after(int64_t time, int64_t span) {
+    return span >= WPOOL__NEVER - time ? WPOOL__NEVER : time + span;
+}
+
 /* The moment that is timeout from now. */
 static int64_t wpool__deadline(int64_t timeout) {
     if (timeout < 0) return WPOOL__NEVER;
-    if (timeout == 0) return 0;
-    int64_t now = WPOOL_CLOCK();
-    return timeout >= WPOOL__NEVER - now ? WPOOL__NEVER : now + timeout;
+    return timeout == 0 ? 0 : wpool__time_after(WPOOL_CLOCK(), timeout);
 }
 
 static bool wpool__is_past(int64_t deadline) {
@@ -3276,7 +3278,7 @@ typedef struct wpool__card {
 } wpool__card;
 
 typedef struct wpool__jobs {
-    wpool_job *first, **last; /* last NULL: empty */
+    wpool_job *first, **last; /* first NULL: empty */
 } wpool__jobs;
 
 typedef struct wpool__orders {
@@ -3298,7 +3300,6 @@ static bool wpool__orders_has(wpool__orders *orders, uint32_t what) {
 /* Room for so many calls in each of the rings. False: out of memory. As queue_grow. */
 static bool wpool__orders_make_ranks(wpool__orders *orders, const wpool_allocator *allocator,
                                      size_t capacity) {
-    bool is_new = !wpool__orders_has(orders, WPOOL__HAS_RANKS);
     for (int i = 0; i < WPOOL__RANKS; i++) {
         wpool__queue *rank = &orders->ranks[i];
         bool is_there = rank->first.slots != NULL;
@@ -3306,7 +3307,7 @@ static bool wpool__orders_make_ranks(wpool__orders *orders, const wpool_allocato
                        : wpool__queue_init(rank, allocator, capacity)))
             return false;
     }
-    if (is_new) wpool__or_release(&orders->made, WPOOL__HAS_RANKS); /* [O1] */
+    wpool__or_release(&orders->made, WPOOL__HAS_RANKS); /* [O1] */
     return true;
 }
 
@@ -3822,7 +3823,7 @@ typedef struct wpool__scaler {
     uint32_t stall_wakes;         /* wakes when that timer was set; under its lock */
     /* under the crew's lock */
     int64_t grown_at, shrunk_at, failed_at, marked_at;
-    uint64_t mark; /* jobs accepted at marked_at */
+    uint64_t mark; /* when so many have begun, all have that waited at marked_at */
 } wpool__scaler;
 
 /* A pool in the group that is its upstream. */
@@ -3930,12 +3931,24 @@ static void wpool__crew_count_in(wpool_worker *worker, wpool__presence presence)
     wpool__add_seq_cst(&crew->present, present); /* [E1] before takers are woken */
 }
 
+/* xorshift (Marsaglia, 2003); *random is not 0. */
+static uint32_t wpool__random_next(uint32_t *random) {
+    *random ^= *random << 13;
+    *random ^= *random >> 17;
+    return *random ^= *random << 5;
+}
+
 /* The innermost one of this pool, or NULL. */
 static wpool__context *wpool__context_of(const wpool *pool) {
     wpool__context *context = wpool__contexts;
     while (context && context->pool != pool)
         context = context->outer;
     return context;
+}
+
+/* The worker, of whichever pool, whose job the calling thread runs; NULL: it runs none on one. */
+static wpool_worker *wpool__worker_calling(void) {
+    return wpool__contexts ? wpool__contexts->worker : NULL;
 }
 
 /* The calling thread's worker in this pool; *is_inside: or at least it runs a job of the pool. */
@@ -4619,15 +4632,18 @@ static void wpool__pace_doom(wpool_job *job) {
     wpool__keeper_unlock(pool);
 }
 
-/* Takes a held job, to be ended by the caller. False: it is not held. */
+/* Takes a held job, to be ended by the caller. False: it is not held any more. Under the lock. */
+static bool wpool__pace_take_locked(wpool *pool, wpool_job *job) {
+    if (!wpool__job_unhold(job)) return false;
+    wpool__pace_unlink(job);
+    wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    return true;
+}
+
 static bool wpool__pace_take(wpool *pool, wpool_job *job) {
     if (!wpool__job_is_held(job)) return false;
     wpool__keeper_lock(pool);
-    bool is_taken = wpool__job_unhold(job);
-    if (is_taken) {
-        wpool__pace_unlink(job);
-        wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
-    }
+    bool is_taken = wpool__pace_take_locked(pool, job);
     wpool__keeper_unlock(pool);
     return is_taken;
 }
@@ -4646,12 +4662,9 @@ static void wpool__pace_stop(wpool *pool) {
 static wpool_job *wpool__pace_take_periodic(wpool *pool) {
     wpool__keeper_lock(pool);
     wpool_job *job = pool->keeper.held;
-    while (job && !(job->period && job->attempts && !job->failures && wpool__job_unhold(job)))
+    while (job &&
+           !(job->period && job->attempts && !job->failures && wpool__pace_take_locked(pool, job)))
         job = job->next;
-    if (job) {
-        wpool__pace_unlink(job);
-        wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
-    }
     wpool__keeper_unlock(pool);
     return job;
 }
@@ -4688,7 +4701,6 @@ static void wpool__after_wait_for(wpool_job *job, wpool__edge *edge, wpool_job *
 
 static wpool_status wpool__after_enter(wpool_job *job, const wpool_id *ids, size_t count) {
     wpool *pool = job->pool;
-    if (count == 0) return WPOOL_OK;
     job->edges = wpool__memory_alloc(pool->allocator, count, sizeof *job->edges);
     if (!job->edges) return WPOOL_NO_MEMORY;
     job->edge_count = count;
@@ -4772,7 +4784,8 @@ static bool wpool__watchdog_look(wpool_job *job, int64_t now, wpool_stuck *stuck
 
 /* So much later, but not never. */
 static int64_t wpool__pace_when(int64_t now, int64_t delay) {
-    return delay < WPOOL__NEVER - 1 - now ? now + delay : WPOOL__NEVER - 1;
+    int64_t when = wpool__time_after(now, delay);
+    return when == WPOOL__NEVER ? WPOOL__NEVER - 1 : when;
 }
 
 /* How long to wait after so many failures. */
@@ -4785,10 +4798,8 @@ static int64_t wpool__retry_delay(const wpool_retry *retry, unsigned failures, u
     for (unsigned i = 1; i < failures && delay < most && factor != 1; i++)
         delay *= factor;
     if (delay > most) delay = most;
-    *random ^= *random << 13; /* xorshift (Marsaglia, 2003) */
-    *random ^= *random >> 17;
-    *random ^= *random << 5;
-    return (int64_t)(delay - delay * retry->jitter * ((double)*random / 4294967296.0));
+    double part = wpool__random_next(random) / 4294967296.0;
+    return (int64_t)(delay - delay * retry->jitter * part);
 }
 
 /* The first time after now that is a number of periods after the last. */
@@ -5154,7 +5165,7 @@ static void wpool__worker_adopt(const wpool_job *self, wpool_job *child) {
     child->is_listed = false;
     child->id = 0;
     child->name = NULL;
-    child->accepted_ns = child->started_ns = child->finished_ns = 0;
+    child->accepted_ns = child->started_ns = child->finished_ns = child->run_limit = 0;
 }
 
 /* What a forked job is in a deque: this function, with the child as its argument. */
@@ -5229,9 +5240,9 @@ static void wpool__worker_expire(wpool *pool, wpool__timer *timer) {
     bool is_stuck = wpool__watchdog_look(job, now, &stuck, text);
     if (job->ready_ns && now >= job->ready_ns) job->ready_ns = 0;
     if (is_late && job->id) record = wpool__table_pin(&pool->table, job->id);
-    if (is_late && !job->id) wpool__job_doom(job);
-    wpool__pace_arm(job, now);
     bool is_to_end = is_late && !job->id;
+    if (is_to_end) wpool__job_doom(job);
+    wpool__pace_arm(job, now);
     if (wpool__job_is_held(job) && (job->place == WPOOL__PLACE_HELD || is_to_end))
         wpool__pace_step_on(job);
     wpool__keeper_unlock(pool);
@@ -5455,10 +5466,8 @@ static bool wpool__worker_fetch(wpool_worker *worker, wpool__call *call) {
 static bool wpool__worker_steal(wpool_worker *worker, wpool__call *call) {
     wpool *pool = worker->pool;
     uint32_t n = wpool__crew_count(pool);
-    worker->random ^= worker->random << 13; /* xorshift (Marsaglia, 2003) */
-    worker->random ^= worker->random >> 17;
-    worker->random ^= worker->random << 5;
-    for (uint32_t i = 0, at = worker->random % n; i < n; i++, at = (at + 1) % n) {
+    uint32_t random = wpool__random_next(&worker->random);
+    for (uint32_t i = 0, at = random % n; i < n; i++, at = (at + 1) % n) {
         wpool_worker *victim = wpool__crew_at(pool, at);
         if (victim != worker && wpool__deque_steal(&victim->deque, call, NULL)) return true;
     }
@@ -5547,13 +5556,20 @@ static bool wpool__worker_is_allowed(wpool_worker *worker) {
     return when == 0;
 }
 
-static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
-    (void)timer;
-    wpool__keeper_unlock(pool);
-    wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED); /* [C1] [I1] as resuming */
+/* What held the workers back no longer does. False: it did not. */
+static bool wpool__worker_let_go_on(wpool *pool, uint32_t bit) {
+    /* [C1] to workers; [I1] before they are woken */
+    if (!(wpool__and_seq_cst(&pool->control, ~bit) & bit)) return false;
     wpool__worker_announce(pool);
     wpool__worker_let_takers_look(pool);
     wpool__worker_free_room(pool, 1);
+    return true;
+}
+
+static void wpool__worker_allow_again(wpool *pool, wpool__timer *timer) {
+    (void)timer;
+    wpool__keeper_unlock(pool);
+    wpool__worker_let_go_on(pool, WPOOL__THROTTLED);
 }
 
 /* The next call to run. False: none to be had, or paused. A pause may come between the look and the
@@ -6184,6 +6200,7 @@ static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_m
 typedef struct wpool__rules {
     unsigned min, max;
     wpool_scaling scaling; /* with defaults filled in */
+    size_t capacity;       /* of the queue; 0: unbuffered */
 } wpool__rules;
 
 /* One snapshot. */
@@ -6208,17 +6225,26 @@ typedef struct wpool__decision {
 } wpool__decision;
 
 static int64_t wpool__scaler_after(int64_t time, int64_t span) {
-    if (time == INT64_MIN) return INT64_MIN;
-    return span >= WPOOL__NEVER - time ? WPOOL__NEVER : time + span;
+    return time == INT64_MIN ? INT64_MIN : wpool__time_after(time, span);
 }
 
 static int64_t wpool__scaler_sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t wpool__scaler_later(int64_t a, int64_t b) { return a > b ? a : b; }
 
+static uint64_t wpool__scaler_full_load(const wpool__rules *rules, const wpool__view *view) {
+    return (uint64_t)rules->scaling.jobs_per_worker * view->workers;
+}
+
+/* Is the queue full before so many wait? Then that is too many, but says little: see grows_from. */
+static bool wpool__scaler_is_cramped(const wpool__rules *rules, const wpool__view *view) {
+    return rules->capacity && rules->capacity < wpool__scaler_full_load(rules, view);
+}
+
 /* How many waiting jobs are too many; UINT64_MAX: none. */
 static uint64_t wpool__scaler_load(const wpool__rules *rules, const wpool__view *view) {
     if (rules->scaling.jobs_per_worker == UINT32_MAX) return UINT64_MAX;
-    return (uint64_t)rules->scaling.jobs_per_worker * view->workers;
+    return wpool__scaler_is_cramped(rules, view) ? rules->capacity
+                                                 : wpool__scaler_full_load(rules, view);
 }
 
 static bool wpool__scaler_is_loaded(const wpool__rules *rules, const wpool__view *view) {
@@ -6256,7 +6282,10 @@ static int64_t wpool__scaler_grows_from(const wpool__rules *rules, const wpool__
     int64_t from = wpool__scaler_after(view->failed_at, rules->scaling.cooldown);
     bool is_for_load = reason == WPOOL_SCALE_LOAD || reason == WPOOL_SCALE_WAIT;
     int64_t since_shrunk = wpool__scaler_after(view->shrunk_at, rules->scaling.cooldown);
-    return is_for_load ? wpool__scaler_later(from, since_shrunk) : from;
+    if (is_for_load) from = wpool__scaler_later(from, since_shrunk);
+    if (reason != WPOOL_SCALE_LOAD || !wpool__scaler_is_cramped(rules, view)) return from;
+    /* still full, though the last ones had time to begin */
+    return wpool__scaler_later(from, wpool__scaler_after(view->grown_at, WPOOL_MS(10)));
 }
 
 /* Lets workers go, or says when it might. */
@@ -6328,10 +6357,11 @@ static wpool__decision wpool__scaler_decide(const wpool__rules *rules, const wpo
 }
 
 /* Is the pool to scale by itself? */
-static bool wpool__scaler_rules(const wpool *pool, wpool__rules *rules) {
+static bool wpool__scaler_rules(wpool *pool, wpool__rules *rules) {
     const wpool_config *config = &pool->config;
     rules->min = config->min_workers ? config->min_workers : config->workers;
     rules->max = config->max_workers;
+    rules->capacity = wpool__pool_capacity(pool);
     rules->scaling = config->scaling;
     return !pool->is_inline && rules->max > rules->min;
 }
@@ -6342,20 +6372,6 @@ static bool wpool__scaler_is_pressed(const wpool_scaling *scaling) {
            (scaling->max_memory_percent &&
             wpool__platform_memory() > scaling->max_memory_percent) ||
            (scaling->max_cpu_percent && wpool__platform_pressure() > scaling->max_cpu_percent);
-}
-
-/* The worker that has been idle longest; NULL: none is. */
-static wpool_worker *wpool__scaler_longest_idle(wpool *pool) {
-    wpool_worker *longest = NULL;
-    uint32_t count = wpool__crew_count(pool);
-    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
-        wpool_worker *worker = wpool__crew_at(pool, i);
-        int64_t since = wpool__worker_idle_since(worker);
-        if (wpool__account_presence(worker->account) == WPOOL__SERVES && since &&
-            (!longest || since < wpool__worker_idle_since(longest)))
-            longest = worker;
-    }
-    return longest;
 }
 
 /* A snapshot, under the lock. What waits is read before who is idle: a worker ceases to be idle
@@ -6371,16 +6387,16 @@ static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__vi
     view->blocked = wpool__load_seq_cst(&scaler->blocked); /* [X1] who blocks looks afterwards */
     view->lent = wpool__load_relaxed(&scaler->lent);       /* relaxed: changed under the lock */
     view->idle = view->long_idle = 0;
+    view->idle_since = WPOOL__NEVER;
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
-        int64_t since = wpool__worker_idle_since(wpool__crew_at(pool, i));
         wpool_worker *worker = wpool__crew_at(pool, i);
+        int64_t since = wpool__worker_idle_since(worker);
         if (!since || wpool__account_presence(worker->account) != WPOOL__SERVES) continue;
         view->idle++;
         view->long_idle += rules->scaling.idle >= 0 && view->now - since >= rules->scaling.idle;
+        if (since < view->idle_since) view->idle_since = since;
     }
-    wpool_worker *longest = wpool__scaler_longest_idle(pool);
-    view->idle_since = longest ? wpool__worker_idle_since(longest) : WPOOL__NEVER;
     if (begun >= scaler->mark) { /* all have left that waited then */
         scaler->mark = begun + wpool__scaler_waiting(pool);
         scaler->marked_at = view->now;
@@ -6399,6 +6415,22 @@ static unsigned wpool__scaler_grow(wpool *pool, unsigned n) {
     while (done < n && wpool__crew_grow(pool, 1) == WPOOL_OK)
         done++;
     return done;
+}
+
+/* The worker that has been idle longest; NULL: none is. */
+static wpool_worker *wpool__scaler_longest_idle(wpool *pool) {
+    wpool_worker *longest = NULL;
+    int64_t least = WPOOL__NEVER;
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        int64_t since = wpool__worker_idle_since(worker);
+        if (wpool__account_presence(worker->account) != WPOOL__SERVES || !since || since >= least)
+            continue;
+        longest = worker;
+        least = since;
+    }
+    return longest;
 }
 
 /* Lets that many go: those that have been idle longest, then others. Under the lock. */
@@ -6670,8 +6702,8 @@ static wpool_status wpool__pool_run_here(wpool *pool, wpool_worker *worker, wpoo
     wpool_status status = wpool__pool_accept_direct(pool, call);
     if (status != WPOOL_OK) return status;
     int64_t slot = wpool__bucket_charge(&pool->bucket);
-    if (worker) worker->slot = slot;
     if (worker) {
+        worker->slot = slot;
         wpool__worker_nest(worker, call);
     } else {
         wpool__guest_run(pool, call);
@@ -6882,13 +6914,11 @@ static void wpool__pool_pace(wpool_job *job, const wpool_options *options) {
     if (retry->attempts > 1) job->retry = *retry;
     job->priority = options->priority;
     job->lane = options->lane;
-    job->period = options->period > 0 ? options->period : 0;
-    job->run_limit = options->run_limit > 0 ? options->run_limit : 0;
-    job->ready_ns = 0;
-    if (options->delay > 0) job->ready_ns = wpool__pace_when(now, options->delay);
+    job->period = options->period;
+    job->run_limit = options->run_limit;
+    job->ready_ns = options->delay ? wpool__pace_when(now, options->delay) : 0;
     job->due_ns = job->ready_ns ? job->ready_ns : now;
     job->is_delayed = job->ready_ns != 0;
-    job->wants_time = job->retry.attempts > 1 || job->period || job->run_limit || job->ready_ns;
     job->is_paced = job->lane || job->period || job->ready_ns || options->after_count;
     job->is_barred = job->has_timer = false;
     job->place = WPOOL__PLACE_NONE;
@@ -6911,8 +6941,8 @@ static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options
     wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
     job->accepted_ns = WPOOL_CLOCK();
     job->deadline = 0;
-    if (options->deadline > 0 && options->deadline < WPOOL__NEVER - job->accepted_ns)
-        job->deadline = job->accepted_ns + options->deadline;
+    if (options->deadline > 0)
+        job->deadline = wpool__time_after(job->accepted_ns, options->deadline);
     bool has_own_word = job->id || job->group || job->deadline;
     job->told = has_own_word ? &job->state : &pool->control;
     job->timer.due = wpool__worker_expire;
@@ -6920,12 +6950,18 @@ static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options
     wpool__pool_pace(job, options);
 }
 
+/* Does it do anything at a time of its own? */
+static bool wpool__pool_wants_time(const wpool_job *job) {
+    return job->deadline || job->is_delayed || job->period || job->run_limit ||
+           job->retry.attempts > 1;
+}
+
 /* Sets the job's timer, or takes it out. Under the lock of the group, if it has one. False: nobody
    would keep the time. */
 static bool wpool__pool_arm(wpool_job *job) {
     wpool *pool = job->pool;
     bool has_deadline = wpool__job_deadline(job) != WPOOL__NEVER;
-    if (!job->wants_time && !job->has_timer && !has_deadline) return true;
+    if (!wpool__pool_wants_time(job) && !job->has_timer && !has_deadline) return true;
     if (!wpool__keeper_start(pool)) return false;
     if (!job->has_timer && !has_deadline && !job->is_delayed)
         return true; /* no time is known yet */
@@ -6958,7 +6994,7 @@ static wpool_status wpool__pool_enter(wpool_job *job, const wpool_options *optio
     wpool_status status = WPOOL_OK;
     if (options && options->after_count)
         status = wpool__after_enter(job, options->after, options->after_count);
-    if (status == WPOOL_OK && (job->group || job->deadline || job->wants_time))
+    if (status == WPOOL_OK && (job->group || wpool__pool_wants_time(job)))
         status = wpool__pool_enter_group(job);
     if (status != WPOOL_OK && job->edges) wpool__after_leave(job);
     return status;
@@ -6975,8 +7011,7 @@ static void wpool__pool_withdraw(wpool_job *job) {
 
 /* A job that has entered what it depends on is accepted, or withdrawn. */
 static wpool_status wpool__pool_accept_job(wpool_job *job, wpool_when_full when_full,
-                                           int64_t timeout) {
-    int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
+                                           int64_t deadline) {
     wpool_status status;
     if (job->is_paced) {
         status = wpool__pool_accept_paced(job, when_full, deadline);
@@ -7023,9 +7058,8 @@ static bool wpool__options_want_record(const wpool *pool, const wpool_options *o
 
 static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
                                        const wpool_options *options, wpool_when_full when_full,
-                                       int64_t timeout, wpool_id *id) {
+                                       int64_t deadline, wpool_id *id) {
     if (!id && !pool->config.results && !wpool__options_want_record(pool, options)) {
-        int64_t deadline = when_full == WPOOL_BLOCK ? wpool__deadline(timeout) : 0;
         wpool_priority rank = options ? options->priority : WPOOL_NORMAL;
         return wpool__pool_accept_one(pool, (wpool__call){fn, arg}, rank, when_full, deadline);
     }
@@ -7033,7 +7067,7 @@ static wpool_status wpool__pool_submit(wpool *pool, wpool_fn fn, void *arg,
     if (!record) return WPOOL_NO_MEMORY;
     wpool_status status = wpool__pool_enter(&record->job, options);
     if (id) *id = record->job.id; /* before it can run: the job may look at it */
-    if (status == WPOOL_OK) status = wpool__pool_accept_job(&record->job, when_full, timeout);
+    if (status == WPOOL_OK) status = wpool__pool_accept_job(&record->job, when_full, deadline);
     if (status != WPOOL_OK) wpool__pool_unrecord(pool, record);
     return status;
 }
@@ -7162,7 +7196,7 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
             return waiting.status;
         return wpool__pool_gave_up(deadline);
     }
-    worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
+    worker = wpool__worker_calling(); /* of another pool */
     while (!wpool__pool_wait_now(&waiting) && !wpool__is_past(deadline)) {
         wpool__worker_block(worker, true, true);
         wpool__job_sleep(&pool->lot, job, wpool__job_state_of(job), deadline);
@@ -7322,10 +7356,9 @@ static wpool_status wpool__group_visit(wpool_worker *worker, wpool__group_view *
 }
 
 static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline) {
-    wpool__context *context = wpool__contexts;
-    wpool_worker *worker = context ? context->worker : NULL;
+    wpool_worker *worker = wpool__worker_calling();
     unsigned round = 0;
-    view->thread = context ? &wpool__contexts : NULL;
+    view->thread = wpool__contexts ? &wpool__contexts : NULL;
     if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
     wpool_status status = WPOOL_EMPTY;
     while (status == WPOOL_EMPTY) {
@@ -7492,7 +7525,7 @@ static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result 
     } else if (timeout == WPOOL_NOW && !pool->is_inline) {
         if (wpool__pool_take_now(&taking)) return taking.status;
     } else {
-        worker = wpool__contexts ? wpool__contexts->worker : NULL; /* of another pool */
+        worker = wpool__worker_calling(); /* of another pool */
         wpool__worker_block(worker, true, true);
         bool is_there =
             wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline);
@@ -7528,15 +7561,9 @@ static bool wpool__pool_set(wpool *pool, uint32_t bits) {
 }
 
 static bool wpool__pool_resume(wpool *pool) {
-    /* [C1] [I1] as in set */
-    bool was = (wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__PAUSED) & WPOOL__PAUSED) != 0;
-    if (was) {
-        wpool__worker_announce(pool);
-        wpool__worker_let_takers_look(pool);
-        wpool__scaler_wake(pool);
-        wpool__worker_free_room(pool, 1);
-    }
-    return was;
+    bool was_paused = wpool__worker_let_go_on(pool, WPOOL__PAUSED);
+    if (was_paused) wpool__scaler_wake(pool);
+    return was_paused;
 }
 
 static void wpool__pool_let_submitters_look(wpool *pool) {
@@ -7952,10 +7979,22 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     return status;
 }
 
+/* The job that the caller runs begins to wait, as far as its run_limit is concerned; NULL: none.
+   With wpool__watchdog_pause(job, false) it goes on. */
+static wpool_job *wpool__pause(void) {
+    wpool_worker *worker = wpool__worker_calling();
+    wpool_job *job = worker ? worker->job : NULL;
+    wpool__watchdog_pause(job, true);
+    return job;
+}
+
 /* Waits until nothing waits or runs. */
 static bool wpool__pool_drain(wpool *pool, int64_t deadline) {
-    if (!wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline))
-        return false;
+    wpool_job *paused = wpool__pause(); /* one of another pool */
+    bool is_quiet =
+        wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline);
+    wpool__watchdog_pause(paused, false);
+    if (!is_quiet) return false;
     while (pool->is_inline && wpool__pool_drive(pool)) {
         /* calls of cancelled jobs are queued still */
     }
@@ -8214,15 +8253,6 @@ static wpool_status wpool__check_crew(const wpool *pool, wpool_mode mode) {
     return makes_sense ? status : WPOOL_INVALID;
 }
 
-/* The job that the caller runs begins to wait, as far as its run_limit is concerned; NULL: none.
-   With wpool__watchdog_pause(job, false) it goes on. */
-static wpool_job *wpool__pause(void) {
-    wpool_worker *worker = wpool__contexts ? wpool__contexts->worker : NULL;
-    wpool_job *job = worker ? worker->job : NULL;
-    wpool__watchdog_pause(job, true);
-    return job;
-}
-
 WPOOL_API wpool_status wpool_create(wpool **pool, const wpool_config *config) {
     wpool_config resolved = {0};
     if (!pool) return WPOOL_INVALID;
@@ -8311,10 +8341,7 @@ WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout) {
     wpool_status status = wpool__check_outside(pool);
     if (status != WPOOL_OK) return status;
     int64_t deadline = wpool__deadline(timeout);
-    wpool_job *paused = wpool__pause(); /* one of another pool */
-    bool is_quiet = wpool__pool_drain(pool, deadline);
-    wpool__watchdog_pause(paused, false);
-    return is_quiet ? WPOOL_OK : wpool__pool_gave_up(deadline);
+    return wpool__pool_drain(pool, deadline) ? WPOOL_OK : wpool__pool_gave_up(deadline);
 }
 
 WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout) {
@@ -8335,37 +8362,42 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool) {
     return WPOOL_OK;
 }
 
-WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
+/* What to do when there is no room: what the options say, or the pool; and until when. */
+static wpool_when_full wpool__patience(wpool *pool, const wpool_options *options,
+                                       int64_t *deadline) {
+    int64_t timeout = options ? options->timeout : 0;
+    *deadline = timeout ? wpool__deadline(timeout) : WPOOL__NEVER;
+    return timeout ? WPOOL_BLOCK : wpool__pool_policy(pool);
+}
+
+/* is_patient: else it is refused if there is no room. */
+static inline wpool_status wpool__submit(wpool *pool, wpool_fn fn, void *arg,
+                                         const wpool_options *options, bool is_patient,
+                                         wpool_id *id) {
     wpool_status status = wpool__check(pool);
-    if (status == WPOOL_OK && !fn) status = WPOOL_INVALID;
-    if (status == WPOOL_OK)
-        status =
-            wpool__pool_submit(pool, fn, arg, NULL, wpool__pool_policy(pool), WPOOL_FOREVER, id);
+    if (status == WPOOL_OK && !(fn && wpool__options_are_fit(pool, options)))
+        status = WPOOL_INVALID;
+    if (status == WPOOL_OK) {
+        int64_t deadline = 0;
+        wpool_when_full when_full =
+            is_patient ? wpool__patience(pool, options, &deadline) : WPOOL_REFUSE;
+        status = wpool__pool_submit(pool, fn, arg, options, when_full, deadline, id);
+    }
     if (id && status != WPOOL_OK) *id = 0;
     return status;
 }
 
+WPOOL_API wpool_status wpool_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
+    return wpool__submit(pool, fn, arg, NULL, true, id);
+}
+
 WPOOL_API wpool_status wpool_try_submit(wpool *pool, wpool_fn fn, void *arg, wpool_id *id) {
-    wpool_status status = wpool__check(pool);
-    if (status == WPOOL_OK && !fn) status = WPOOL_INVALID;
-    if (status == WPOOL_OK)
-        status = wpool__pool_submit(pool, fn, arg, NULL, WPOOL_REFUSE, WPOOL_NOW, id);
-    if (id && status != WPOOL_OK) *id = 0;
-    return status;
+    return wpool__submit(pool, fn, arg, NULL, false, id);
 }
 
 WPOOL_API wpool_status wpool_submit_with(wpool *pool, wpool_fn fn, void *arg,
                                          const wpool_options *options, wpool_id *id) {
-    wpool_status status = wpool__check(pool);
-    if (status == WPOOL_OK && !(fn && wpool__options_are_fit(pool, options)))
-        status = WPOOL_INVALID;
-    int64_t timeout = options ? options->timeout : 0;
-    if (status == WPOOL_OK)
-        status = wpool__pool_submit(pool, fn, arg, options,
-                                    timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
-                                    timeout ? timeout : WPOOL_FOREVER, id);
-    if (id && status != WPOOL_OK) *id = 0;
-    return status;
+    return wpool__submit(pool, fn, arg, options, true, id);
 }
 
 WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, size_t n,
@@ -8405,11 +8437,12 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
                               .accepted_ns = job->accepted_ns,
                               .attempts = job->attempts};
     wpool__pool_prepare(pool, job, options);
-    int64_t timeout = options ? options->timeout : 0;
     status = wpool__pool_enter(job, options);
-    if (status == WPOOL_OK)
-        status = wpool__pool_accept_job(job, timeout ? WPOOL_BLOCK : wpool__pool_policy(pool),
-                                        timeout ? timeout : WPOOL_FOREVER);
+    if (status == WPOOL_OK) {
+        int64_t deadline;
+        wpool_when_full when_full = wpool__patience(pool, options, &deadline);
+        status = wpool__pool_accept_job(job, when_full, deadline);
+    }
     if (status != WPOOL_OK) { /* as it was */
         job->error = before.error;
         job->name = before.name;

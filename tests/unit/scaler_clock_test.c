@@ -203,6 +203,33 @@ TEST(a_threshold_may_be_high) {
     scaled_pool_end(pool, 1);
 }
 
+/* It holds less than so many for each worker. */
+TEST(a_full_queue_is_load_for_a_while) {
+    hold h = HOLD_EMPTY;
+    wpool *pool = scaled_pool((wpool_config){.workers = 1, .max_workers = 8, .queue_capacity = 10});
+    load_begin(pool, &h, 1, 9);
+    threads_await_sleep();
+    CHECK_EQ(atomic_load(&decisions.count), 0);
+    submit_held(pool, &h, 1);
+    decision_check(0, WPOOL_SCALE_LOAD, 1, 2);
+    gate_await_count(&h.running, 2);
+    submit_held(pool, &h, 1);
+    pass(WPOOL_MS(10));
+    decision_check(1, WPOOL_SCALE_LOAD, 2, 4);
+    gate_await_count(&h.running, 4);
+    submit_held(pool, &h, 1);
+    threads_await_sleep();
+    test_clock_advance(WPOOL_MS(10));
+    threads_await_sleep();
+    CHECK_EQ(atomic_load(&decisions.count), 2);
+    submit_held(pool, &h, 1);
+    decision_check(2, WPOOL_SCALE_LOAD, 4, 8);
+    load_end(pool, &h);
+    pass(IDLE);
+    decision_check(3, WPOOL_SCALE_IDLE, 8, 1);
+    scaled_pool_end(pool, 4);
+}
+
 enum { ONE_BY_ONE, WITH_IDS, OWNED, AT_ONCE, BY_A_JOB, WAYS };
 
 static void hand_in(wpool *pool, hold *h, int way, unsigned count) {

@@ -15,6 +15,7 @@ typedef struct row {
     const char *what;
     unsigned min, max;
     wpool_scaling scaling;
+    size_t capacity; /* zero: unbuffered */
     unsigned workers, leaving, blocked, lent, idle, long_idle;
     uint64_t waiting;
     int64_t idle_for, oldest_for, grown, shrunk, failed;
@@ -29,7 +30,7 @@ typedef struct row {
 static int64_t ago(int64_t ms, int64_t never) { return ms ? NOW - WPOOL_MS(ms) : never; }
 
 static wpool__rules rules_of(const row *r) {
-    wpool__rules rules = {r->min ? r->min : 2, r->max ? r->max : 16, r->scaling};
+    wpool__rules rules = {r->min ? r->min : 2, r->max ? r->max : 16, r->scaling, r->capacity};
     if (!rules.scaling.jobs_per_worker) rules.scaling.jobs_per_worker = 50;
     if (!rules.scaling.idle) rules.scaling.idle = WPOOL_SECONDS(10);
     if (!rules.scaling.cooldown) rules.scaling.cooldown = WPOOL_SECONDS(1);
@@ -207,6 +208,28 @@ TEST(load_makes_it_grow) {
         {"nor when there was no thread", .workers = 2, .failed = 300, .waiting = 100,
          .look_in = 700},
         {"long ago", .workers = 2, .failed = 1000, .waiting = 100, .delta = 2, LOAD},
+    };
+    CHECK_ROWS(rows);
+}
+
+TEST(a_full_queue_is_load) {
+    static const row rows[] = {
+        {"full", .capacity = 150, .workers = 4, .waiting = 150, .delta = 4, LOAD},
+        {"not quite", .capacity = 150, .workers = 4, .waiting = 149, NOW_AND_THEN, .poke_at = 150},
+        {"and one more waits for room", .capacity = 150, .workers = 4, .waiting = 151, .delta = 4,
+         LOAD},
+        {"still, soon after the last step", .capacity = 150, .workers = 4, .waiting = 150,
+         .grown = 9, .look_in = 1},
+        {"and later", .capacity = 150, .workers = 4, .waiting = 150, .grown = 10, .delta = 4, LOAD},
+        {"never mind", .scaling = {.jobs_per_worker = UINT_MAX}, .capacity = 150, .workers = 4,
+         .waiting = 150, NOW_AND_THEN},
+        {"at the maximum", .capacity = 150, .workers = 16, .waiting = 150, NOW_AND_THEN},
+        {"it would hold more", .capacity = 201, .workers = 4, .waiting = 200, .grown = 1,
+         .delta = 4, LOAD},
+        {"it would hold no more", .capacity = 200, .workers = 4, .waiting = 200, .grown = 1,
+         .delta = 4, LOAD},
+        {"by wait, sooner", .scaling = {.wait = WPOOL_MS(20)}, .capacity = 150, .workers = 4,
+         .waiting = 149, .oldest_for = 20, .grown = 1, .delta = 4, .reason = WPOOL_SCALE_WAIT},
     };
     CHECK_ROWS(rows);
 }
