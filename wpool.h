@@ -4658,15 +4658,20 @@ static void wpool__pace_stop(wpool *pool) {
     wpool__keeper_unlock(pool);
 }
 
-/* A periodic job that has run, and waits for its next time: its end is the caller's; NULL: none. */
-static wpool_job *wpool__pace_take_periodic(wpool *pool) {
+/* Takes the periodic jobs that have run, and wait for their next time: a list of them, to be ended
+   by the caller. */
+static wpool_job *wpool__pace_take_periods(wpool *pool) {
+    wpool_job *taken = NULL, *next;
     wpool__keeper_lock(pool);
-    wpool_job *job = pool->keeper.held;
-    while (job &&
-           !(job->period && job->attempts && !job->failures && wpool__pace_take_locked(pool, job)))
-        job = job->next;
+    for (wpool_job *job = pool->keeper.held; job; job = next) {
+        next = job->next;
+        if (!job->period || !job->attempts || job->failures) continue;
+        if (!wpool__pace_take_locked(pool, job)) continue;
+        job->next = taken;
+        taken = job;
+    }
     wpool__keeper_unlock(pool);
-    return job;
+    return taken;
 }
 
 /* -- after -- */
@@ -7575,10 +7580,12 @@ static void wpool__pool_let_submitters_look(wpool *pool) {
 static void wpool__pool_end_periods(wpool *pool) {
     wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
     wpool__account *account = wpool__watch_account(&pool->watch, 0);
-    wpool_job *job;
+    wpool_job *next;
     wpool__contexts = &context;
-    while ((job = wpool__pace_take_periodic(pool)) != NULL)
+    for (wpool_job *job = wpool__pace_take_periods(pool); job; job = next) {
+        next = job->next;
         wpool__worker_end(pool, account, job, WPOOL_STATE_SUCCEEDED, false);
+    }
     wpool__contexts = context.outer;
 }
 

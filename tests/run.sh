@@ -28,12 +28,14 @@ fi
 number=0
 for command in "$@"; do
     number=$((number + 1))
-    log=$folder/$number
+    log=$folder/$number took=
     if [ -n "$V" ]; then
         (sh -c "$command"; echo $? >"$log.status") 2>&1 | tee "$log"
     elif [ ! -e "$log.status" ]; then
+        took=$(date +%s)
         sh -c "$command" >"$log" 2>&1
         echo $? >"$log.status"
+        took=" in $(($(date +%s) - took)) s"
     fi
     read -r status <"$log.status"
     # shellcheck disable=SC2046 # three numbers, to be split
@@ -49,7 +51,7 @@ for command in "$@"; do
         [ -n "$V" ] || cat "$log"
         echo "FAIL $command: $1 passed, $2 failed (status $status)"
     else
-        [ "$1" -eq 0 ] || echo "PASS $command: $1 passed"
+        [ "$1" -eq 0 ] || echo "PASS $command: $1 passed$took"
         [ -n "$V" ] || grep '^SKIP' "$log"
     fi
 done
