@@ -709,8 +709,8 @@ WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool
 
 /* Block until it has finished: then data and error are valid, and the struct is yours again.
    WPOOL_TIMEOUT. WPOOL_UNKNOWN: never submitted, or being submitted by another thread just now.
-   WPOOL_DEADLOCK: the caller is that job, or runs inside of it. On a worker of the pool: see
-   config.help. */
+   WPOOL_DEADLOCK: the caller is that job, or runs inside of it, or of one that must end before that
+   job can begin (after, or a lane for one). On a worker of the pool: see config.help. */
 WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout);
 
 /* How a finished caller-owned job ended, in full. WPOOL_EMPTY: it has not finished. */
@@ -794,9 +794,9 @@ WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout)
 
 /* Block until no job of the group, or of one below it, is left unfinished (that instant; others may
    enter meanwhile). *first_error (may be NULL) is the error of the first one that ended with one,
-   a discarded one's too, 0: none. WPOOL_TIMEOUT. WPOOL_DEADLOCK: called by one of its jobs, or in
-   an inline pool nobody runs what is left. WPOOL_NO_MEMORY. On a worker it runs queued jobs of the
-   group meanwhile, see config.help. */
+   a discarded one's too, 0: none. WPOOL_TIMEOUT. WPOOL_DEADLOCK: called by one of its jobs, or by
+   one that these come after; or in an inline pool nobody runs what is left. WPOOL_NO_MEMORY. On a
+   worker it runs queued jobs of the group meanwhile, see config.help. */
 WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error);
 
 /* Was it cancelled, or one above it, or has a deadline of these passed? */
@@ -4607,19 +4607,37 @@ static bool wpool__pace_admit(wpool_job *job) {
     return false; /* a worker will discard it */
 }
 
+/* What holds the held job back, as far as that can be told; NULL: nothing, or only time. Under the
+   lock. */
+static wpool_job *wpool__pace_blocker(const wpool_job *job) {
+    if (job->place == WPOOL__PLACE_LANE) return job->lane->latest;
+    for (size_t i = 0; job->edges && i < job->edge_count; i++)
+        if (job->edges[i].link) return job->edges[i].before;
+    return NULL;
+}
+
 /* A queued job that holds the held one back, as far as it can be told; only its address may be
    used. NULL: none. */
 static wpool_job *wpool__pace_before(wpool *pool, wpool_job *job) {
     wpool__keeper_lock(pool);
-    while (job && wpool__job_is_held(job)) {
-        wpool_job *before = job->place == WPOOL__PLACE_LANE ? job->lane->latest : NULL;
-        for (size_t i = 0; !before && job->edges && i < job->edge_count; i++)
-            if (job->edges[i].link) before = job->edges[i].before;
-        job = before;
-    }
+    while (job && wpool__job_is_held(job))
+        job = wpool__pace_blocker(job);
     if (job && wpool__job_state_of(job) != WPOOL_STATE_WAITING) job = NULL;
     wpool__keeper_unlock(pool);
     return job;
+}
+
+/* Can the held job not begin before one has ended that this thread runs? */
+static bool wpool__pace_is_behind(wpool *pool, const wpool_job *job, const void *thread) {
+    wpool__keeper_lock(pool);
+    while (job && wpool__job_is_held(job)) {
+        bool is_one_of_many = job->place == WPOOL__PLACE_LANE && job->lane->max_running > 1;
+        job = is_one_of_many ? NULL : wpool__pace_blocker(job);
+    }
+    bool is_behind =
+        job && wpool__job_wait_status(job, wpool__job_state_of(job), thread) == WPOOL_DEADLOCK;
+    wpool__keeper_unlock(pool);
+    return is_behind;
 }
 
 /* Tells a job that stays in memory to end, or not to start. A caller-owned one that is held is
@@ -7141,6 +7159,8 @@ static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, wpoo
 static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *job,
                                              wpool_state state, int64_t deadline) {
     wpool *pool = worker->pool;
+    if (wpool__job_is_held(job) && wpool__pace_is_behind(pool, job, &wpool__contexts))
+        return WPOOL_DEADLOCK;
     if (!pool->is_inline) {
         wpool__worker_block(worker, true, true);
         wpool__pool_sleep_or_help(worker, job, state, deadline);
@@ -7215,42 +7235,48 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
 /* A look at a group. */
 typedef struct wpool__group_view {
     wpool_group *group;
-    const void *thread; /* NULL: the caller is no job, or that was looked at before */
+    const void *thread; /* NULL: the caller is no job */
+    bool is_first;      /* look of a job: what is below on its stack stays there */
     wpool *pool;        /* of which the caller is a worker, or NULL */
     bool is_over;       /* no job is unfinished */
-    bool is_own;        /* the caller is one of its jobs, or inside of one */
+    bool is_own;        /* the caller is one of its jobs, inside of one, or before one */
     wpool_job *next;    /* one that the caller could run */
     wpool *drivable;    /* the inline pool of a job that waits for somebody to drive it */
     wpool *driven;      /* NULL: any will do for that */
     int first_error;
 } wpool__group_view;
 
+/* Does the thread run it, or what it must wait for? */
+static bool wpool__group_is_own(const wpool_job *job, wpool_state state, const void *thread) {
+    return wpool__job_is_held(job) ? wpool__pace_is_behind(job->pool, job, thread)
+                                   : wpool__job_wait_status(job, state, thread) == WPOOL_DEADLOCK;
+}
+
 /* Under the lock. */
 static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
     for (wpool_job *job = group->members; job; job = job->group_next) {
         wpool_state state = wpool__job_state_of(job);
-        bool is_held = job->pool->is_inline && wpool__job_is_held(job); /* who keeps its time? */
-        /* relaxed: it is this thread's only if this thread wrote it */
-        if (view->thread && state == WPOOL_STATE_RUNNING &&
-            wpool__load_relaxed(&job->thread) == view->thread)
+        bool is_paced = wpool__job_is_held(job);
+        bool is_held = job->pool->is_inline && is_paced; /* who keeps its time? */
+        if ((view->is_first || (view->thread && is_paced)) &&
+            wpool__group_is_own(job, state, view->thread))
             view->is_own = true;
         wpool_job *before = NULL;
-        if (job->pool == view->pool && wpool__job_is_held(job))
-            before = wpool__pace_before(job->pool, job);
+        if (job->pool == view->pool && is_paced) before = wpool__pace_before(job->pool, job);
         if (before) view->next = before;
-        if (before && !view->thread) return;
+        if (before && !view->is_first) return;
         if (state != WPOOL_STATE_WAITING && !is_held) continue;
         if (job->pool == view->pool && !is_held) {
             view->next = job;
-            if (!view->thread) return;
+            if (!view->is_first) return;
         } else if (job->pool->is_inline && (!view->driven || job->pool == view->driven)) {
             bool is_free = wpool__lock_is_free(&job->pool->driver);
             if (is_free || !view->drivable) view->drivable = job->pool;
-            if (is_free && !view->thread) return;
+            if (is_free && !view->is_first) return;
         }
     }
     for (wpool_group *child = group->children; child; child = child->next)
-        if (view->thread || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
+        if (view->is_first || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
 }
 
 /* What is drivable gets a visitor if is_visited. */
@@ -7364,12 +7390,13 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
     wpool_worker *worker = wpool__worker_calling();
     unsigned round = 0;
     view->thread = wpool__contexts ? &wpool__contexts : NULL;
+    view->is_first = view->thread != NULL;
     if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
     wpool_status status = WPOOL_EMPTY;
     while (status == WPOOL_EMPTY) {
         wpool__group_view_now(view, true);
         view->driven = view->drivable;
-        view->thread = NULL; /* what is below on this stack stays there */
+        view->is_first = false;
         status = wpool__group_visit(worker, view, deadline, &round);
     }
     return status;
