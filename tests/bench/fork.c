@@ -25,9 +25,10 @@ int main(void) {
         {"1 worker", 1, 0, fib, "ns/fork", 1},
         {"2 workers", 2, 0, fib, "ns/fork", 1},
     };
-    char title[80];
-    snprintf(title, sizeof title, "ns per fork in fib(%zu), lower is better", fib);
-    bench_table table = {.name = "fork", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table table = {.name = "fork",
+                         .title = bench_title("ns per fork in fib(%zu), lower is better", fib),
+                         .measure = measure,
+                         BENCH_ROWS(rows)};
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

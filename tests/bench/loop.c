@@ -49,9 +49,11 @@ int main(void) {
         {"skewed, 1 thread, ms", 1, 0, elements, "ms", 3},
         {"skewed, 2 threads, ms", 2, 0, elements, "ms", 3},
     };
-    char title[80];
-    snprintf(title, sizeof title, "a loop over %zu elements, lower is better", elements);
-    bench_table table = {.name = "loop", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table table = {.name = "loop",
+                         .title =
+                             bench_title("a loop over %zu elements, lower is better", elements),
+                         .measure = measure,
+                         BENCH_ROWS(rows)};
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

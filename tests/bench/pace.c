@@ -265,10 +265,11 @@ static void run_ways(void) {
         {"1 worker", 1, 1, jobs, "M/s", 1},
         {"2 workers", 2, 1, jobs, "M/s", 2},
     };
-    char title[80];
-    snprintf(title, sizeof title, "Mjobs/s, higher is better; 1 submitter, %zu jobs", jobs);
-    bench_table table = {
-        .name = "pace", .title = title, .measure = measure_way, BENCH_ROWS(way_rows)};
+    bench_table table = {.name = "pace",
+                         .title =
+                             bench_title("Mjobs/s, higher is better; 1 submitter, %zu jobs", jobs),
+                         .measure = measure_way,
+                         BENCH_ROWS(way_rows)};
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
 }
 
@@ -363,10 +364,11 @@ static void run_heap(size_t delayed) {
         {"2 workers", 2, 1, delayed, "ns", 1},
         {"inline", 0, 1, delayed, "ns", 2},
     };
-    char title[80];
-    snprintf(title, sizeof title, "ns per delayed job, lower is better; %zu are pending", delayed);
     bench_table table = {
-        .name = "pace-timers", .title = title, .measure = measure_heap, BENCH_ROWS(heap_rows)};
+        .name = "pace-timers",
+        .title = bench_title("ns per delayed job, lower is better; %zu are pending", delayed),
+        .measure = measure_heap,
+        BENCH_ROWS(heap_rows)};
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
 }
 

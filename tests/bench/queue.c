@@ -197,9 +197,11 @@ int main(void) {
         {"2:2 threads, M/s", 2, 2, items, "M/s", 0},
         {"4:4 threads, M/s", 4, 4, items, "M/s", 0},
     };
-    char title[80];
-    snprintf(title, sizeof title, "%zu pointers through a queue of %d", items, QUEUE_CAPACITY);
-    bench_table table = {.name = "queue", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table table = {
+        .name = "queue",
+        .title = bench_title("%zu pointers through a queue of %d", items, QUEUE_CAPACITY),
+        .measure = measure,
+        BENCH_ROWS(rows)};
     table.other = "unbounded";
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;

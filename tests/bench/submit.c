@@ -31,9 +31,10 @@ int main(void) {
         {"1 submitter, 2 workers", 2, 1, jobs, "M/s", 0},
         {"4 submitters, 2 workers", 2, 4, jobs, "M/s", 0},
     };
-    char title[80];
-    snprintf(title, sizeof title, "Mjobs/s, higher is better; %zu jobs", jobs);
-    bench_table table = {.name = "submit", .title = title, .measure = measure, BENCH_ROWS(rows)};
+    bench_table table = {.name = "submit",
+                         .title = bench_title("Mjobs/s, higher is better; %zu jobs", jobs),
+                         .measure = measure,
+                         BENCH_ROWS(rows)};
     bench_table_run(&table, columns, BENCH_COUNT(columns), 5);
     return 0;
 }

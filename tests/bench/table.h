@@ -5,6 +5,7 @@
 #define BENCH_TABLE_H
 
 #include "bench.h"
+#include <stdarg.h>
 #include <string.h>
 
 #define BENCH_NONE (-1.0) /* there is no such combination */
@@ -51,6 +52,17 @@ typedef struct bench_table {
 
 /* For the initializer of a table. */
 #define BENCH_ROWS(array) .rows = (array), .row_count = BENCH_COUNT(array)
+
+/* For the title of a table; it stays until the next one. */
+__attribute__((format(printf, 1, 2), unused)) static const char *bench_title(const char *format,
+                                                                             ...) {
+    static char title[100];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(title, sizeof title, format, arguments);
+    va_end(arguments);
+    return title;
+}
 
 typedef struct bench_place {
     const bench_table *table;

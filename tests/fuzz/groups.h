@@ -54,29 +54,48 @@ static void act_group_init(action todo) {
 
 /* -- submitting -- */
 
-static void submit_bound(unsigned script, uint8_t how, int64_t timeout, unsigned group,
-                         int64_t deadline) {
-    before was = look_before();
+/* A job to hand in with options, or NULL: there are enough. */
+static model_job *new_job_with(unsigned script, uint8_t how, unsigned group) {
     model_job *job = new_job(script);
-    if (!job) return;
-    const group_look look = look_group(group);
+    if (!job) return NULL;
     job->has_id = how & 1;
     job->has_on_done = (how & 2) != 0;
     job->name = how & 4 ? fuzz_name : NULL;
-    job->has_record = true;
     job->group = group;
+    return job;
+}
+
+static wpool_options job_options(const model_job *job, int64_t timeout) {
+    return (wpool_options){.name = job->name,
+                           .timeout = timeout,
+                           .group = job->group ? model.groups[job->group].at : NULL,
+                           .on_done = job->has_on_done ? model_on_done : NULL};
+}
+
+static wpool_status submit_with(model_job *job, const wpool_options *options) {
+    return CALL(
+        wpool_submit_with(model.pool, run_job, job, options, job->has_id ? &job->id : NULL));
+}
+
+/* The answer, where neither group nor lane has refused it. */
+static void check_submit_one(const before *was, wpool_status status, int64_t timeout) {
+    check_submit(was, 1, status == WPOOL_OK, status, timeout ? WPOOL_BLOCK : AS_CONFIGURED,
+                 timeout > 0);
+}
+
+static void submit_bound(unsigned script, uint8_t how, int64_t timeout, unsigned group,
+                         int64_t deadline) {
+    before was = look_before();
+    model_job *job = new_job_with(script, how, group);
+    if (!job) return;
+    const group_look look = look_group(group);
+    job->has_record = true;
     job->late_after = deadline ? sched.now + deadline : 0;
-    wpool_options options = {.name = job->name,
-                             .timeout = timeout,
-                             .deadline = deadline,
-                             .group = group ? model.groups[group].at : NULL,
-                             .on_done = job->has_on_done ? model_on_done : NULL};
+    wpool_options options = job_options(job, timeout);
+    options.deadline = deadline;
     note_bound(group, deadline);
-    wpool_status status =
-        CALL(wpool_submit_with(model.pool, run_job, job, &options, job->has_id ? &job->id : NULL));
-    if (!check_bound(group, deadline, &look, status))
-        check_submit(&was, 1, status == WPOOL_OK, status, timeout ? WPOOL_BLOCK : AS_CONFIGURED,
-                     timeout > 0);
+    wpool_status status = submit_with(job, &options);
+    if (!check_bound(group, deadline, &look, status)) check_submit_one(&was, status, timeout);
     settle_job(job, status);
 }
 

@@ -284,13 +284,9 @@ static void submit_paced(unsigned script, uint8_t how, model_pace pace, const wp
     before was = look_before();
     wpool_id ids[MODEL_AFTER];
     bool is_stale = pick_after(&pace, ids, after, after_count);
-    model_job *job = new_job(script);
+    model_job *job = new_job_with(script, how, group);
     if (!job) return;
     const group_look look = look_group(group);
-    job->has_id = how & 1;
-    job->has_on_done = (how & 2) != 0;
-    job->name = how & 4 ? fuzz_name : NULL;
-    job->group = group;
     set_retry(&pace, retry->attempts ? retry : &model.config.retry);
     finish_pace(&pace);
     pace.is_held |= after_count != 0;
@@ -301,19 +297,15 @@ static void submit_paced(unsigned script, uint8_t how, model_pace pace, const wp
     job->begun_ns = sched.now;
     job->lane_begun = ++model.lane_calls;
     model.may_lose |= after_count != 0;
-    wpool_options options = {.name = job->name,
-                             .timeout = timeout,
-                             .group = group ? model.groups[group].at : NULL,
-                             .retry = *retry,
-                             .after = after_count ? ids : NULL,
-                             .after_count = after_count,
-                             .on_done = job->has_on_done ? model_on_done : NULL};
+    wpool_options options = job_options(job, timeout);
+    options.retry = *retry;
+    options.after = after_count ? ids : NULL;
+    options.after_count = after_count;
     set_options(&options, &pace, how >> 3);
     held_look held = look_held(&pace, timeout, &was);
     begin_held(&pace);
     note_bound(group, 0);
-    wpool_status status =
-        CALL(wpool_submit_with(model.pool, run_job, job, &options, job->has_id ? &job->id : NULL));
+    wpool_status status = submit_with(job, &options);
     end_held(&pace, &held, status);
     if (status == WPOOL_OK) job->lane_entered = ++model.lane_calls;
     held.is_stale = held.may_be_stale = is_stale;
@@ -323,8 +315,7 @@ static void submit_paced(unsigned script, uint8_t how, model_pace pace, const wp
         if (pace.is_held)
             check_held(&was, &pace, &held, status);
         else
-            check_submit(&was, 1, status == WPOOL_OK, status, timeout ? WPOOL_BLOCK : AS_CONFIGURED,
-                         timeout > 0);
+            check_submit_one(&was, status, timeout);
     }
     settle_job(job, status);
 }

@@ -40,13 +40,7 @@
 #define MODEL_SPLIT_CAS 0
 #endif
 #if MODEL_SPLIT_CAS
-#define WPOOL_ATOMIC_LOAD(p, order) atomic_load_explicit(p, order)
-#define WPOOL_ATOMIC_STORE(p, value, order) atomic_store_explicit(p, value, order)
-#define WPOOL_ATOMIC_EXCHANGE(p, value, order) atomic_exchange_explicit(p, value, order)
-#define WPOOL_ATOMIC_ADD(p, value, order) atomic_fetch_add_explicit(p, value, order)
-#define WPOOL_ATOMIC_SUB(p, value, order) atomic_fetch_sub_explicit(p, value, order)
-#define WPOOL_ATOMIC_OR(p, value, order) atomic_fetch_or_explicit(p, value, order)
-#define WPOOL_ATOMIC_AND(p, value, order) atomic_fetch_and_explicit(p, value, order)
+#include "../support/atomics.h"
 #define WPOOL_ATOMIC_CAS(p, expected, value, order, failed)                                \
     ({                                                                                     \
         __typeof__(*(expected)) model_seen = atomic_load_explicit(p, failed);              \

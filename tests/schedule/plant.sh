@@ -171,7 +171,7 @@ plant result_in_silence wpool__results_push 1 'wpool__event_notify(' '(void)(' \
 plant sleepers_bit_lost wpool__job_set_running 1 'WPOOL__JOB_SLEPT_ON | ' '' \
     result wait_outside
 plant lock_in_silence wpool__lock_release 1 '== 2' '== 3' result take_two_readers
-plant start_in_silence wpool__pool_resume 1 'wpool__worker_announce(pool);' '' life pause_and_submit
+plant start_in_silence ${W}_let_go_on 1 'wpool__worker_announce(pool);' '' life pause_and_submit
 plant pause_looked_for_once ${W}_next 2 'control = wpool__worker_control(worker->pool);' '' \
     life pause_holds_what_comes_after_it
 plant stop_leaves_a_gap wpool__pool_stop 1 'wpool__queue_length(&pool->queue) != 0' \
@@ -307,9 +307,8 @@ plant held_has_a_place ${W}_count_unrun 1 'wpool__watch_pass(&pool->watch);' ';'
     pace held_have_no_place
 plant begun_had_a_place wpool__frame_run 1 'wpool__watch_pass(&pool->watch);' ';' \
     pace held_have_no_place
-plant throttled_for_ever ${W}_allow_again 1 \
-    'wpool__and_seq_cst(&pool->control, ~(uint32_t)WPOOL__THROTTLED);' '' pace rate_in_step
-plant allowed_in_silence ${W}_allow_again 1 'wpool__worker_announce(pool);' '' pace rate_in_step
+plant throttled_for_ever ${W}_allow_again 1 'wpool__worker_let_go_on(pool, WPOOL__THROTTLED);' '' \
+    pace rate_in_step
 plant rate_not_charged ${W}_next 1 'has_rate && !wpool__worker_is_allowed(worker)' 'false' \
     pace rate_in_step
 
@@ -341,7 +340,8 @@ plant timer_overwritten wpool__scaler_look_at 1 'if (!timer->link || when < time
     pace grow_by_load
 plant paused_and_spinning wpool__scaler_turn 1 'decision.poke_at = UINT64_MAX;' ';' \
     pace grow_when_started
-plant resumed_and_asleep wpool__pool_resume 1 'wpool__scaler_wake(pool);' '' pace grow_when_started
+plant resumed_and_asleep wpool__pool_resume 1 'wpool__scaler_wake(pool);' ';' \
+    pace grow_when_started
 plant blocked_in_silence ${W}_block 1 'wpool__scaler_wake(pool);' ';' pace grow_for_the_blocked
 plant blocked_against_old_idle wpool__scaler_has_enough 1 'return waiting > idle;' \
     'return waiting > 1;' pace grow_for_the_blocked

@@ -1,5 +1,6 @@
 /* api.h - what the tests of submitting, results and pools share, on top of pools.h: pools that hold
-   their jobs back, jobs that keep their order, threads of the test that are seen to sleep
+   their jobs back, jobs that keep their order, threads of the test that are seen to sleep, or to
+   block in a submit
 
    Include it after wpool.h with WPOOL_IMPLEMENTATION. Each api_*_test.c is run twice; with
    TEST_INLINE test_config() asks for a pool without threads. */
@@ -54,6 +55,8 @@ TEST_HELPER wpool_stats_snapshot test_stats(wpool *pool) {
     return s;
 }
 
+TEST_HELPER void test_start(wpool *pool) { CHECK_EQ(wpool_start(pool), WPOOL_OK); }
+
 TEST_HELPER void test_drain(wpool *pool) { CHECK_EQ(wpool_drain(pool, WPOOL_FOREVER), WPOOL_OK); }
 
 TEST_HELPER void test_destroy(wpool *pool) { CHECK_EQ(wpool_destroy(pool), WPOOL_OK); }
@@ -78,12 +81,64 @@ TEST_HELPER void test_let_others_run(void) {
         sched_yield();
 }
 
+/* ---- groups and lanes: their memory is any, and nobody touches it afterwards ---- */
+
+TEST_HELPER void group_begin(wpool_group *group, wpool_group *parent) {
+    memset((void *)group, 0xA5, sizeof *group);
+    CHECK_EQ(wpool_group_init(group, parent), WPOOL_OK);
+}
+
+TEST_HELPER void lane_begin_rated(wpool_lane *lane, wpool *pool, unsigned max_running,
+                                  size_t max_waiting, wpool_rate rate) {
+    memset((void *)lane, 0xA5, sizeof *lane);
+    lane->max_running = max_running;
+    lane->max_waiting = max_waiting;
+    lane->rate = rate;
+    CHECK_EQ(wpool_lane_init(lane, pool), WPOOL_OK);
+}
+
+TEST_HELPER void lane_begin(wpool_lane *lane, wpool *pool, unsigned max_running,
+                            size_t max_waiting) {
+    lane_begin_rated(lane, pool, max_running, max_waiting, (wpool_rate){0});
+}
+
+TEST_HELPER void lane_end(wpool_lane *lane) {
+    CHECK_EQ(wpool_lane_destroy(lane), WPOOL_OK);
+    memset((void *)lane, 0xA5, sizeof *lane);
+}
+
+/* Everything has ended in between. */
+TEST_HELPER void lane_and_pool_end(wpool_lane *lane, wpool *pool) {
+    test_drain(pool);
+    lane_end(lane);
+    test_destroy(pool);
+}
+
 /* ---- jobs ---- */
 
 /* Returns the int that arg points to. */
 TEST_HELPER int return_job(void *arg, wpool_job *job) {
     (void)job;
     return *(int *)arg;
+}
+
+/* A job that fails as often as it is told to, at first. */
+typedef struct trial {
+    unsigned failures;
+    atomic_uint starts;
+} trial;
+
+TEST_HELPER int trial_job(void *arg, wpool_job *job) {
+    trial *t = (trial *)arg;
+    const unsigned before = atomic_fetch_add(&t->starts, 1);
+    CHECK_EQ(wpool_job_attempt(job), before + 1);
+    return before < t->failures ? 8 : 0;
+}
+
+TEST_HELPER void trial_await(trial *t, unsigned starts) {
+    while (atomic_load(&t->starts) < starts)
+        sched_yield();
+    CHECK_EQ(atomic_load(&t->starts), starts);
 }
 
 /* A job that says that it runs and ends when it gets a permit: hold_job with a hold as argument. */
@@ -123,6 +178,37 @@ TEST_HELPER void hold_workers(hold *h, wpool *pool, unsigned workers) {
     gate_await_count(&h->running, workers);
 }
 
+/* So many of them are in the lane when this returns; the first one runs. */
+TEST_HELPER void hold_lane(hold *h, wpool *pool, wpool_lane *lane, unsigned count) {
+    const wpool_options options = {.lane = lane};
+    hold_init(h);
+    for (unsigned i = 0; i < count; i++) {
+        CHECK_EQ(wpool_submit_with(pool, hold_job, h, &options, NULL), WPOOL_OK);
+        gate_await_count(&h->running, 1);
+    }
+}
+
+/* For wpool_on_cancel: how often it was called, and where at last. bell_job waits at the door. */
+typedef struct bell {
+    gate door;
+    pthread_t thread;
+    unsigned count; /* not atomic: who called and who looks must be in an order */
+    atomic_bool is_rung;
+} bell;
+
+TEST_HELPER void bell_ring(void *arg) {
+    bell *b = (bell *)arg;
+    b->thread = pthread_self();
+    b->count++;
+    atomic_store(&b->is_rung, true);
+}
+
+TEST_HELPER int bell_job(void *arg, wpool_job *job) {
+    bell *b = (bell *)arg;
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, b), WPOOL_OK);
+    return gate_job(&b->door, job);
+}
+
 /* Keeps in which order jobs ran, or ended; room for 2000. */
 typedef struct order {
     atomic_uint count;
@@ -148,11 +234,35 @@ TEST_HELPER int step_job(void *arg, wpool_job *job) {
     return 0;
 }
 
+/* Hands in those from first to end - 1, each with its place as its number. options may be NULL. */
+TEST_HELPER void steps_submit(wpool *pool, step *steps, order *o, unsigned first, unsigned end,
+                              const wpool_options *options) {
+    for (unsigned i = first; i < end; i++) {
+        steps[i] = (step){o, i};
+        CHECK_EQ(options ? wpool_submit_with(pool, step_job, &steps[i], options, NULL)
+                         : wpool_submit(pool, step_job, &steps[i], NULL),
+                 WPOOL_OK);
+    }
+}
+
 /* The numbers were first, first + 1, ... and nothing else. */
 TEST_HELPER void order_check(order *o, unsigned first, unsigned count) {
     CHECK_EQ(atomic_load(&o->count), count);
     for (unsigned i = 0; i < count; i++)
         CHECK_EQ(o->numbers[i], first + i);
+}
+
+/* The job does something to its pool, a small one, and has so many others run, which count in its
+   argument. */
+TEST_HELPER void test_from_inside(wpool_fn fn, unsigned expected) {
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        atomic_uint count = 0;
+        wpool *pool = test_pool_of(workers, 5);
+        CHECK_EQ(wpool_submit(pool, fn, &count, NULL), WPOOL_OK);
+        test_drain(pool);
+        CHECK_EQ(atomic_load(&count), expected);
+        test_destroy(pool);
+    }
 }
 
 /* ---- threads of the test ---- */
@@ -213,6 +323,45 @@ TEST_HELPER void helper_await_sleep(helper *t) {
     while (seen < 3 && !atomic_load(&t->is_finished)) {
         seen = helper_sleeps(t) ? seen + 1 : 0;
         sched_yield();
+    }
+}
+
+/* ---- submits that block ---- */
+
+/* One submit, by a helper. */
+typedef struct attempt {
+    wpool *pool;
+    wpool_fn fn;
+    void *arg;
+    const wpool_options *options; /* NULL: by wpool_submit */
+    atomic_uint *returned;        /* counts it, if there is one */
+    wpool_status status;
+    helper helper;
+} attempt;
+
+TEST_HELPER void attempt_submit(void *arg) {
+    attempt *a = (attempt *)arg;
+    a->status = a->options ? wpool_submit_with(a->pool, a->fn, a->arg, a->options, NULL)
+                           : wpool_submit(a->pool, a->fn, a->arg, NULL);
+    if (a->returned) atomic_fetch_add(a->returned, 1);
+}
+
+/* So many times this one: all of them block. */
+TEST_HELPER void attempts_start(attempt *attempts, unsigned count, attempt one) {
+    for (unsigned i = 0; i < count; i++) {
+        attempts[i] = one;
+        helper_start(&attempts[i].helper, attempt_submit, &attempts[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        helper_await_sleep(&attempts[i].helper);
+        CHECK(!atomic_load(&attempts[i].helper.is_finished));
+    }
+}
+
+TEST_HELPER void attempts_join(attempt *attempts, unsigned count, wpool_status expected) {
+    for (unsigned i = 0; i < count; i++) {
+        helper_join(&attempts[i].helper);
+        CHECK_EQ(attempts[i].status, expected);
     }
 }
 

@@ -75,4 +75,16 @@ TEST_HELPER void test_clock_parked_until(unsigned deadline_count) {
     pthread_mutex_unlock(&test_clock.mutex);
 }
 
+/* Somebody sleeps until what is due, and still does a nanosecond before; then it is time. */
+TEST_HELPER void test_clock_pass_nearly(int64_t due) {
+    test_clock_parked_until(1);
+    test_clock_advance(due - 1);
+    test_clock_parked_until(1);
+}
+
+TEST_HELPER void test_clock_pass(int64_t due) {
+    test_clock_pass_nearly(due);
+    test_clock_advance(1);
+}
+
 #endif /* CLOCK_H */

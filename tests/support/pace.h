@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "sleepers.h"
+#include "ways.h"
 
 /* ---- a pool, inline or not, in which time passes ---- */
 
@@ -56,8 +57,6 @@ TEST_HELPER wpool_stats_snapshot pace_stats(wpool *pool) {
 }
 
 /* ---- jobs ---- */
-
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a job */
 
 /* All zero: runs once and succeeds. */
 typedef struct paced {
@@ -115,10 +114,7 @@ TEST_HELPER wpool_status paced_try(wpool *pool, paced *p, int way, const wpool_o
     p->pool = pool;
     p->way = way;
     p->submitted = test_clock_now();
-    wpool_job_init(&p->job, paced_job, p);
-    return way == OWNED
-               ? wpool_submit_job(pool, &p->job, &own)
-               : wpool_submit_with(pool, paced_job, p, &own, way == WITH_ID ? &p->id : NULL);
+    return way_submit(pool, way, paced_job, p, &own, &p->job, &p->id);
 }
 
 /* options may be NULL; its on_done is ours. */

@@ -51,6 +51,13 @@ TEST_HELPER wpool_stats_snapshot pool_stats(wpool *pool) {
     return stats;
 }
 
+TEST_HELPER wpool_config pool_config(wpool *pool) {
+    wpool_config config;
+    memset(&config, 0xA5, sizeof config);
+    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
+    return config;
+}
+
 /* A job that counts in its argument. */
 TEST_HELPER int count_job(void *arg, wpool_job *job) {
     (void)job;

@@ -60,12 +60,21 @@ TEST_HELPER unsigned sleepers_count(int64_t when) {
     return count;
 }
 
-/* Until the first time to which a thread sleeps is this one. */
+/* Until the first time to which a thread sleeps is this one. It may be on its way to look around
+   once more, and sleep again. */
 TEST_HELPER void sleepers_await(int64_t when) {
     const int64_t limit = test_now_ns() + AWAIT_SECONDS * INT64_C(1000000000);
-    while (sleepers_first() != when && test_now_ns() < limit)
+    int64_t first;
+    while ((first = sleepers_first()) != when && test_now_ns() < limit)
         sched_yield();
-    CHECK_EQ(sleepers_first() - test_clock_now(), when - test_clock_now());
+    CHECK_EQ(first - test_clock_now(), when - test_clock_now());
+}
+
+/* Waits for a thread that sleeps to a time that comes: the first of these. */
+TEST_HELPER int64_t sleepers_next(void) {
+    int64_t next;
+    AWAIT((next = sleepers_first()) != INT64_MAX && next > test_clock_now());
+    return next;
 }
 
 /* A thread sleeps until just then, and now it is a nanosecond before; all have had time to be

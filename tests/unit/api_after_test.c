@@ -3,6 +3,7 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 
 #ifdef TEST_IS_SANITIZED /* everything takes longer */
 enum { LONG_CHAIN = 3000, ROUNDS = 20, RACES = 500 };
@@ -12,56 +13,21 @@ enum { LONG_CHAIN = 50000, ROUNDS = 200, RACES = 5000 };
 
 /* ---- jobs and those after them ---- */
 
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand one in */
-
-typedef struct node {
-    task task;
-    wpool_id id;
-    wpool_job job;
-} node;
-
-static wpool_status node_hand_in(wpool *pool, node *n, int way, wpool_options options) {
-    options.on_done = task_done;
-    if (way == PLAIN) return wpool_submit_with(pool, task_job, &n->task, &options, NULL);
-    if (way == WITH_ID) return wpool_submit_with(pool, task_job, &n->task, &options, &n->id);
-    wpool_job_init(&n->job, task_job, &n->task);
-    return wpool_submit_job(pool, &n->job, &options);
-}
-
-static void node_submit_after(wpool *pool, node *n, int way, const wpool_id *after, size_t count) {
+static void node_submit_after(wpool *pool, request *n, int way, const wpool_id *after,
+                              size_t count) {
     const wpool_options options = {.after = after, .after_count = count};
-    CHECK_EQ(node_hand_in(pool, n, way, options), WPOOL_OK);
+    request_submit(pool, n, way, options);
 }
 
 /* One in each way. */
-static void nodes_submit_after(wpool *pool, node nodes[WAYS], const wpool_id *after, size_t count) {
+static void nodes_submit_after(wpool *pool, request nodes[WAYS], const wpool_id *after,
+                               size_t count) {
     for (int way = 0; way < WAYS; way++)
         node_submit_after(pool, &nodes[way], way, after, count);
 }
 
-static void node_check(node *n, wpool_state state, int error) {
-    CHECK_EQ(n->task.done_count, 1);
-    CHECK_EQ(n->task.state, state);
-    CHECK_EQ(n->task.seen_error, error);
-    CHECK_EQ(n->task.run_count, state != WPOOL_STATE_DISCARDED);
-}
-
-static void nodes_check(node *nodes, size_t count, wpool_state state, int error) {
-    for (size_t i = 0; i < count; i++)
-        node_check(&nodes[i], state, error);
-}
-
-static void nodes_check_not_ended(node *nodes, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        CHECK_EQ(nodes[i].task.run_count, 0);
-        CHECK_EQ(nodes[i].task.done_count, 0);
-    }
-}
-
-static void start(wpool *pool) { CHECK_EQ(wpool_start(pool), WPOOL_OK); }
-
 /* Each after the one before, the first one after last, if that is not 0. Returns the last. */
-static wpool_id chain_submit(wpool *pool, node *nodes, unsigned count, wpool_id last) {
+static wpool_id chain_submit(wpool *pool, request *nodes, unsigned count, wpool_id last) {
     for (unsigned i = 0; i < count; i++) {
         node_submit_after(pool, &nodes[i], WITH_ID, &last, last != 0);
         last = nodes[i].id;
@@ -75,13 +41,13 @@ static wpool_id chain_submit(wpool *pool, node *nodes, unsigned count, wpool_id 
 TEST(a_job_waits_until_the_one_before_has_succeeded) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    node before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
+    request before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(3);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after, &before.id, 1);
     gate_await_count(&door, 1);
     test_let_others_run();
-    nodes_check_not_ended(after, WAYS);
+    requests_check_not_ended(after, WAYS);
     CHECK_EQ(wpool_job_state(pool, after[WITH_ID].id), WPOOL_STATE_DELAYED);
     CHECK_EQ(wpool_job_wait(&after[OWNED].job, WPOOL_NOW), WPOOL_TIMEOUT);
     CHECK_EQ(test_stats(pool).waiting, WAYS);
@@ -92,11 +58,11 @@ TEST(a_job_waits_until_the_one_before_has_succeeded) {
     test_drain(pool);
     CHECK_EQ(test_stats(pool).delayed, 0);
     test_destroy(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_paused_pool_starts_neither) {
-    node before = {.id = 0}, after[WAYS] = {{.id = 0}};
+    request before = {.id = 0}, after[WAYS] = {{.id = 0}};
     wpool *pool = test_pool_paused(2, 0);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after, &before.id, 1);
@@ -104,10 +70,10 @@ TEST(a_paused_pool_starts_neither) {
     CHECK_EQ(wpool_job_state(pool, after[WITH_ID].id), WPOOL_STATE_DELAYED);
     CHECK_EQ(test_stats(pool).waiting, 1 + WAYS);
     CHECK_EQ(test_stats(pool).delayed, WAYS);
-    nodes_check_not_ended(after, WAYS);
-    start(pool);
+    requests_check_not_ended(after, WAYS);
+    test_start(pool);
     test_drain(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     test_destroy(pool);
 }
 
@@ -129,7 +95,7 @@ TEST(a_chain_of_a_thousand_runs_in_its_order) {
             if (is_paused) {
                 CHECK_EQ(ran.count, 0);
                 CHECK_EQ(test_stats(pool).delayed, LENGTH - 1);
-                start(pool);
+                test_start(pool);
             }
             CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, NULL), WPOOL_OK);
             order_check(&ran, 0, LENGTH);
@@ -182,16 +148,16 @@ TEST(one_job_comes_after_a_thousand) {
         for (int is_paused = 0; is_paused < 2; is_paused++) {
             static wpool_id ids[WIDE];
             atomic_uint count = 0;
-            node last[WAYS] = {{.id = 0}};
+            request last[WAYS] = {{.id = 0}};
             wpool *pool = is_paused ? test_pool_paused(workers, 0) : pool_of(workers);
             for (int i = 0; i < WIDE; i++)
                 CHECK_EQ(wpool_submit(pool, count_job, &count, &ids[i]), WPOOL_OK);
             nodes_submit_after(pool, last, ids, WIDE);
-            if (is_paused) start(pool);
+            if (is_paused) test_start(pool);
             CHECK_EQ(wpool_job_wait(&last[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
             CHECK_EQ(count, WIDE);
             test_destroy(pool);
-            nodes_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -200,7 +166,7 @@ TEST(the_last_one_of_a_thousand_is_waited_for) {
     static wpool_id ids[WIDE];
     atomic_uint count = 0;
     gate door = GATE_CLOSED;
-    node slow = {.task = {.door = &door}}, last[WAYS] = {{.id = 0}};
+    request slow = {.task = {.door = &door}}, last[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(2);
     for (int i = 0; i < WIDE; i++) {
         if (i == WIDE / 2) node_submit_after(pool, &slow, WITH_ID, NULL, 0);
@@ -211,31 +177,31 @@ TEST(the_last_one_of_a_thousand_is_waited_for) {
     while (atomic_load(&count) < WIDE - 1)
         sched_yield();
     test_let_others_run();
-    nodes_check_not_ended(last, WAYS);
+    requests_check_not_ended(last, WAYS);
     gate_open(&door);
     test_destroy(pool);
-    nodes_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_thousand_come_after_one) {
     for (unsigned workers = 1; workers <= 3; workers++) {
-        static node after[WIDE][WAYS];
-        node first = {.id = 0};
+        static request after[WIDE][WAYS];
+        request first = {.id = 0};
         wpool *pool = test_pool_paused(workers, 0);
         memset((void *)after, 0, sizeof after);
         node_submit_after(pool, &first, WITH_ID, NULL, 0);
         for (int i = 0; i < WIDE; i++)
             nodes_submit_after(pool, after[i], &first.id, 1);
         CHECK_EQ(test_stats(pool).delayed, WIDE * WAYS);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
-        nodes_check(after[0], WIDE * WAYS, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(after[0], WIDE * WAYS, WPOOL_STATE_SUCCEEDED, 0);
         test_destroy(pool);
     }
 }
 
 TEST(the_same_one_may_be_named_again_and_again) {
-    node before[2] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
+    request before[2] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
     wpool_id ids[100];
     wpool *pool = test_pool_paused(2, 0);
     for (int i = 0; i < 2; i++)
@@ -243,13 +209,13 @@ TEST(the_same_one_may_be_named_again_and_again) {
     for (size_t i = 0; i < COUNT_OF(ids); i++)
         ids[i] = before[i % 3 == 1].id;
     nodes_submit_after(pool, after, ids, COUNT_OF(ids));
-    start(pool);
+    test_start(pool);
     test_destroy(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(they_have_no_place_in_the_queue) {
-    node before = {.id = 0}, after[WAYS] = {{.id = 0}};
+    request before = {.id = 0}, after[WAYS] = {{.id = 0}};
     atomic_uint count = 0;
     wpool *pool = pool_from((wpool_config){
         .workers = 1, .queue_capacity = 2, .when_full = WPOOL_REFUSE, .start_paused = true});
@@ -258,13 +224,13 @@ TEST(they_have_no_place_in_the_queue) {
     count_submit(pool, &count, 1);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_FULL);
     CHECK_EQ(test_stats(pool).waiting, 2 + WAYS);
-    start(pool);
+    test_start(pool);
     test_drain(pool);
     CHECK_EQ(wpool_pause(pool), WPOOL_OK);
     count_submit(pool, &count, 2);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_FULL);
     test_destroy(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     CHECK_EQ(count, 3);
 }
 
@@ -274,7 +240,7 @@ enum { FAILS, LEAVES, IS_TOLD, IS_CANCELLED, IS_DROPPED, IN_CANCELLED_GROUP, STO
 
 /* A chain in whose middle somebody does not succeed: all behind it are discarded. */
 static void check_chain(int story, unsigned length, unsigned middle) {
-    node *nodes = (node *)calloc(length, sizeof *nodes);
+    request *nodes = (request *)calloc(length, sizeof *nodes);
     atomic_uint others = 0;
     wpool_group group;
     wpool_options options = {.after_count = middle > 0};
@@ -290,13 +256,13 @@ static void check_chain(int story, unsigned length, unsigned middle) {
     nodes[middle].task.is_patient = story == IS_TOLD;
     if (story == IN_CANCELLED_GROUP) options.group = &group;
     options.after = &id;
-    CHECK_EQ(node_hand_in(pool, &nodes[middle], WITH_ID, options), WPOOL_OK);
+    request_submit(pool, &nodes[middle], WITH_ID, options);
     id = chain_submit(pool, nodes + middle + 1, length - middle - 1, nodes[middle].id);
     if (story == IS_CANCELLED)
         CHECK_EQ(wpool_cancel(pool, nodes[middle].id, WPOOL_GRACEFUL), WPOOL_OK);
     if (story == IN_CANCELLED_GROUP) CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
     if (story == IS_DROPPED) count_submit(pool, &others, 1); /* it was the only one with a place */
-    start(pool);
+    test_start(pool);
     if (story == IS_TOLD) {
         while (atomic_load(&nodes[middle].task.run_count) == 0)
             sched_yield();
@@ -310,21 +276,21 @@ static void check_chain(int story, unsigned length, unsigned middle) {
     CHECK_EQ(result.error, WPOOL_CANCELLED);
     CHECK_EQ(result.attempts, 0);
     test_destroy(pool);
-    nodes_check(nodes, middle, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(nodes, middle, WPOOL_STATE_SUCCEEDED, 0);
     switch (story) {
     case FAILS:
-        node_check(&nodes[middle], WPOOL_STATE_FAILED, 9);
+        request_check(&nodes[middle], WPOOL_STATE_FAILED, 9);
         break;
     case LEAVES:
         CHECK_EQ(nodes[middle].task.state, WPOOL_STATE_FAILED);
         break;
     case IS_TOLD:
-        node_check(&nodes[middle], WPOOL_STATE_CANCELLED, 9);
+        request_check(&nodes[middle], WPOOL_STATE_CANCELLED, 9);
         break;
     default:
-        node_check(&nodes[middle], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        request_check(&nodes[middle], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     }
-    nodes_check(nodes + middle + 1, length - middle - 1, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(nodes + middle + 1, length - middle - 1, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     free(nodes);
 }
 
@@ -356,7 +322,7 @@ TEST(a_long_chain_is_discarded_on_a_small_stack) {
 
 TEST(who_was_told_and_succeeds_all_the_same_has_succeeded) {
     NEEDS_WORKERS();
-    node before = {.task = {.is_patient = true}}, after[WAYS] = {{.id = 0}};
+    request before = {.task = {.is_patient = true}}, after[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(1);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after, &before.id, 1);
@@ -364,14 +330,15 @@ TEST(who_was_told_and_succeeds_all_the_same_has_succeeded) {
         sched_yield();
     CHECK_EQ(wpool_cancel(pool, before.id, WPOOL_HOT), WPOOL_CANCELLED);
     test_destroy(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* It does not wait for the others. */
 TEST(the_first_that_fails_discards_it_at_once) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    node slow = {.task = {.door = &door}}, bad = {.task = {.error = 4}}, after[WAYS] = {{.id = 0}};
+    request slow = {.task = {.door = &door}}, bad = {.task = {.error = 4}},
+            after[WAYS] = {{.id = 0}};
     wpool_id ids[2];
     wpool *pool = pool_of(2);
     node_submit_after(pool, &slow, WITH_ID, NULL, 0);
@@ -381,7 +348,7 @@ TEST(the_first_that_fails_discards_it_at_once) {
     ids[0] = slow.id;
     ids[1] = bad.id;
     nodes_submit_after(pool, after, ids, 2);
-    start(pool);
+    test_start(pool);
     CHECK_EQ(wpool_job_wait(&after[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(wpool_wait(pool, after[WITH_ID].id, WPOOL_FOREVER, NULL), WPOOL_OK);
     while (atomic_load(&after[PLAIN].task.done_count) == 0)
@@ -389,52 +356,52 @@ TEST(the_first_that_fails_discards_it_at_once) {
     CHECK_EQ(slow.task.done_count, 0);
     gate_open(&door);
     test_destroy(pool);
-    node_check(&slow, WPOOL_STATE_SUCCEEDED, 0);
-    nodes_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    request_check(&slow, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
 }
 
 TEST(what_is_not_behind_it_is_not_touched) {
-    node good = {.id = 0}, bad = {.task = {.error = 4}};
-    node after_good[WAYS] = {{.id = 0}}, after_bad[WAYS] = {{.id = 0}};
+    request good = {.id = 0}, bad = {.task = {.error = 4}};
+    request after_good[WAYS] = {{.id = 0}}, after_bad[WAYS] = {{.id = 0}};
     wpool *pool = test_pool_paused(1, 0);
     node_submit_after(pool, &good, WITH_ID, NULL, 0);
     node_submit_after(pool, &bad, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after_good, &good.id, 1);
     nodes_submit_after(pool, after_bad, &bad.id, 1);
-    start(pool);
+    test_start(pool);
     test_destroy(pool);
-    nodes_check(after_good, WAYS, WPOOL_STATE_SUCCEEDED, 0);
-    nodes_check(after_bad, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(after_good, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after_bad, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
 }
 
 /* ---- those before have ended already ---- */
 
 TEST(after_one_that_has_succeeded_already_it_starts) {
-    node before = {.id = 0}, after[WAYS] = {{.id = 0}};
+    request before = {.id = 0}, after[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(2);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     test_drain(pool);
     nodes_submit_after(pool, after, &before.id, 1);
     test_drain(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     CHECK_EQ(wpool_wait(pool, before.id, WPOOL_NOW, NULL), WPOOL_OK);
     test_destroy(pool);
 }
 
 TEST(after_one_that_has_ended_otherwise_it_is_discarded) {
     for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
-        node before = {.task = {.error = 2}}, after[WAYS] = {{.id = 0}};
+        request before = {.task = {.error = 2}}, after[WAYS] = {{.id = 0}};
         wpool *pool = test_pool_paused(1, 0);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         if (is_cancelled) CHECK_EQ(wpool_cancel(pool, before.id, WPOOL_HOT), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         nodes_submit_after(pool, after, &before.id, 1);
         CHECK_EQ(wpool_wait(pool, after[WITH_ID].id, WPOOL_FOREVER, NULL), WPOOL_OK);
         CHECK_EQ(wpool_job_wait(&after[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
         CHECK_EQ(after[OWNED].job.error, WPOOL_CANCELLED);
         test_drain(pool);
-        nodes_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        requests_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
         CHECK_EQ(test_stats(pool).discarded, WAYS + is_cancelled);
         CHECK_EQ(wpool_submit_job(pool, &after[OWNED].job, NULL), WPOOL_OK);
         test_destroy(pool);
@@ -443,7 +410,7 @@ TEST(after_one_that_has_ended_otherwise_it_is_discarded) {
 }
 
 TEST(some_have_ended_and_some_have_not) {
-    node before[4] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
+    request before[4] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
     wpool_id ids[4];
     wpool *pool = pool_of(1);
     for (int i = 0; i < 4; i++) {
@@ -455,10 +422,10 @@ TEST(some_have_ended_and_some_have_not) {
         ids[3 - i] = before[i].id;
     }
     nodes_submit_after(pool, after, ids, 4);
-    nodes_check_not_ended(after, WAYS);
-    start(pool);
+    requests_check_not_ended(after, WAYS);
+    test_start(pool);
     test_destroy(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* ---- ids that name no job ---- */
@@ -468,7 +435,8 @@ TEST(ids_of_no_job_are_unknown_and_nothing_is_left_behind) {
     memory used = {0};
     const wpool_allocator allocator = memory_allocator(&used);
     wpool_id unknown[6], ids[3];
-    node good = {.id = 0}, bad = {.task = {.error = 3}}, waited = {.id = 0}, forgotten = {.id = 0};
+    request good = {.id = 0}, bad = {.task = {.error = 3}}, waited = {.id = 0},
+            forgotten = {.id = 0};
     wpool *other = test_pool_paused(1, 0);
     wpool *pool = pool_from((wpool_config){.workers = 1, .allocator = &allocator});
     CHECK_EQ(wpool_submit(other, count_job, &count, &unknown[0]), WPOOL_OK);
@@ -488,7 +456,7 @@ TEST(ids_of_no_job_are_unknown_and_nothing_is_left_behind) {
         for (size_t i = 0; i < COUNT_OF(unknown); i++)
             for (int place = 0; place < 3; place++)
                 for (int way = 0; way < WAYS; way++) {
-                    node refused = {.id = 77};
+                    request refused = {.id = 77};
                     wpool_group group;
                     const wpool_options options = {
                         .after = ids, .after_count = 1 + (size_t)place, .group = &group};
@@ -496,37 +464,37 @@ TEST(ids_of_no_job_are_unknown_and_nothing_is_left_behind) {
                     ids[0] = good.id;
                     ids[1] = bad.id;
                     ids[place] = unknown[i];
-                    CHECK_EQ(node_hand_in(pool, &refused, way, options), WPOOL_UNKNOWN);
+                    CHECK_EQ(request_try(pool, &refused, way, options), WPOOL_UNKNOWN);
                     if (way == WITH_ID) CHECK_EQ(refused.id, 0);
                     if (way == OWNED)
                         CHECK_EQ(wpool_job_wait(&refused.job, WPOOL_NOW), WPOOL_UNKNOWN);
                     CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
-                    nodes_check_not_ended(&refused, 1);
+                    requests_check_not_ended(&refused, 1);
                 }
     const wpool_stats_snapshot stats = test_stats(pool);
     CHECK_EQ(stats.accepted, before.accepted);
     CHECK_EQ(stats.waiting, 2);
-    start(pool);
+    test_start(pool);
     test_drain(pool); /* good and bad tell nobody who is not there */
     test_destroy(pool);
-    node_check(&good, WPOOL_STATE_SUCCEEDED, 0);
-    node_check(&bad, WPOOL_STATE_FAILED, 3);
+    request_check(&good, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&bad, WPOOL_STATE_FAILED, 3);
     test_destroy(other);
     memory_check_empty(&used);
 }
 
 TEST(a_refused_job_of_ones_own_may_be_handed_in_again) {
-    node n = {.id = 0}, before = {.id = 0};
+    request n = {.id = 0}, before = {.id = 0};
     wpool_id nothing = 0;
     wpool *pool = test_pool_paused(1, 0);
     const wpool_options options = {.after = &nothing, .after_count = 1};
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
-    CHECK_EQ(node_hand_in(pool, &n, OWNED, options), WPOOL_UNKNOWN);
+    CHECK_EQ(request_try(pool, &n, OWNED, options), WPOOL_UNKNOWN);
     node_submit_after(pool, &n, OWNED, &before.id, 1);
-    start(pool);
+    test_start(pool);
     CHECK_EQ(wpool_job_wait(&n.job, WPOOL_FOREVER), WPOOL_OK);
     test_destroy(pool);
-    node_check(&n, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&n, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* The id that a submit is to fill names no job before. */
@@ -546,7 +514,7 @@ TEST(nothing_comes_after_itself) {
 }
 
 TEST(the_id_may_take_the_place_of_one_before) {
-    node first = {.id = 0}, second = {.id = 0};
+    request first = {.id = 0}, second = {.id = 0};
     wpool_id ids[2];
     const wpool_options options = {.on_done = task_done, .after = ids, .after_count = 2};
     wpool *pool = test_pool_paused(1, 0);
@@ -556,36 +524,35 @@ TEST(the_id_may_take_the_place_of_one_before) {
     CHECK(ids[1] != first.id);
     CHECK_EQ(wpool_job_state(pool, ids[1]), WPOOL_STATE_DELAYED);
     test_destroy(pool);
-    node_check(&second, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&second, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_number_without_ids_is_invalid_and_ids_without_a_number_are_none) {
-    node n[WAYS] = {{.id = 0}};
+    request n[WAYS] = {{.id = 0}};
     const wpool_id nothing = 0;
     wpool *pool = test_pool_paused(1, 0);
     for (int way = 0; way < WAYS; way++)
-        CHECK_EQ(node_hand_in(pool, &n[way], way, (wpool_options){.after_count = 1}),
-                 WPOOL_INVALID);
-    nodes_check_not_ended(n, WAYS);
+        CHECK_EQ(request_try(pool, &n[way], way, (wpool_options){.after_count = 1}), WPOOL_INVALID);
+    requests_check_not_ended(n, WAYS);
     CHECK_EQ(test_stats(pool).accepted, 0);
     nodes_submit_after(pool, n, &nothing, 0);
     CHECK_EQ(test_stats(pool).delayed, 0);
     test_destroy(pool);
-    nodes_check(n, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(n, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_closed_or_stopped_pool_accepts_none) {
     for (int is_stopped = 0; is_stopped < 2; is_stopped++) {
-        node before = {.id = 0}, after[WAYS] = {{.id = 0}};
+        request before = {.id = 0}, after[WAYS] = {{.id = 0}};
         wpool *pool = test_pool_paused(1, 0);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         CHECK_EQ(is_stopped ? wpool_stop(pool, WPOOL_HOT) : wpool_close(pool), WPOOL_OK);
         for (int way = 0; way < WAYS; way++) {
             const wpool_options options = {.after = &before.id, .after_count = 1};
-            CHECK_EQ(node_hand_in(pool, &after[way], way, options), WPOOL_CLOSED);
+            CHECK_EQ(request_try(pool, &after[way], way, options), WPOOL_CLOSED);
         }
         test_destroy(pool);
-        nodes_check_not_ended(after, WAYS);
+        requests_check_not_ended(after, WAYS);
     }
 }
 
@@ -595,7 +562,7 @@ typedef struct continuation {
     int error;
     bool in_on_done;
     atomic_bool has_returned;
-    node after[WAYS];
+    request after[WAYS];
 } continuation;
 
 static int continue_job(void *arg, wpool_job *job) {
@@ -603,7 +570,7 @@ static int continue_job(void *arg, wpool_job *job) {
     const wpool_id self = wpool_job_id(job);
     if (!c->in_on_done) nodes_submit_after(wpool_job_pool(job), c->after, &self, 1);
     test_let_others_run();
-    nodes_check_not_ended(c->after, WAYS);
+    requests_check_not_ended(c->after, WAYS);
     atomic_store(&c->has_returned, true);
     return c->error;
 }
@@ -626,25 +593,25 @@ TEST(a_running_job_says_what_comes_after_it) {
                 CHECK_EQ(wpool_submit_with(continue_in, continue_job, &c, &options, &id), WPOOL_OK);
                 test_drain(continue_in);
                 CHECK(c.has_returned);
-                nodes_check(c.after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                            error ? WPOOL_CANCELLED : 0);
+                requests_check(c.after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                               error ? WPOOL_CANCELLED : 0);
                 test_destroy(continue_in);
             }
 }
 
 /* on_done of a discarded job submits, waits for nobody, and what it submits runs. */
 TEST(on_done_of_a_discarded_job_submits_another) {
-    node before = {.task = {.error = 1}};
+    request before = {.task = {.error = 1}};
     continuation c = {.in_on_done = true};
     const wpool_options options = {.on_done = continue_done, .after = &before.id, .after_count = 1};
     wpool_id id;
     continue_in = test_pool_paused(1, 0);
     node_submit_after(continue_in, &before, WITH_ID, NULL, 0);
     CHECK_EQ(wpool_submit_with(continue_in, continue_job, &c, &options, &id), WPOOL_OK);
-    start(continue_in);
+    test_start(continue_in);
     test_drain(continue_in);
     CHECK(!c.has_returned);
-    nodes_check(c.after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(c.after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     test_destroy(continue_in);
 }
 
@@ -653,17 +620,17 @@ TEST(on_done_of_a_discarded_job_submits_another) {
 TEST(delivering_and_forgetting_those_before_changes_nothing) {
     for (int is_forgotten = 0; is_forgotten < 2; is_forgotten++)
         for (int error = 0; error < 2; error++) {
-            node before = {.task = {.error = error}}, after[WAYS] = {{.id = 0}};
+            request before = {.task = {.error = error}}, after[WAYS] = {{.id = 0}};
             wpool *pool = test_pool_paused(1, 0);
             node_submit_after(pool, &before, WITH_ID, NULL, 0);
             nodes_submit_after(pool, after, &before.id, 1);
             if (is_forgotten) CHECK_EQ(wpool_forget(pool, before.id), WPOOL_OK);
             CHECK_EQ(wpool_forget(pool, after[WITH_ID].id), WPOOL_OK);
-            start(pool);
+            test_start(pool);
             if (!is_forgotten) CHECK_EQ(wpool_wait(pool, before.id, WPOOL_FOREVER, NULL), WPOOL_OK);
             test_drain(pool);
-            nodes_check(after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                        error ? WPOOL_CANCELLED : 0);
+            requests_check(after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                           error ? WPOOL_CANCELLED : 0);
             test_destroy(pool);
         }
 }
@@ -671,13 +638,13 @@ TEST(delivering_and_forgetting_those_before_changes_nothing) {
 TEST(all_results_are_taken_in_order_of_completion) {
     enum { LENGTH = 100 };
     for (int is_failing = 0; is_failing < 2; is_failing++) {
-        static node nodes[LENGTH];
+        static request nodes[LENGTH];
         wpool *pool =
             pool_from((wpool_config){.workers = 2, .results = true, .start_paused = true});
         memset((void *)nodes, 0, sizeof nodes);
         nodes[0].task.error = is_failing;
         chain_submit(pool, nodes, LENGTH, 0);
-        start(pool);
+        test_start(pool);
         CHECK_EQ(wpool_close(pool), WPOOL_OK);
         for (int i = 0; i < LENGTH; i++) {
             wpool_result result;
@@ -694,57 +661,57 @@ TEST(all_results_are_taken_in_order_of_completion) {
 
 TEST(one_that_waits_for_others_is_cancelled) {
     for (int mode = WPOOL_GRACEFUL; mode <= WPOOL_HOT; mode++) {
-        node before = {.id = 0}, doomed = {.id = 0}, after[WAYS] = {{.id = 0}};
-        node beside[WAYS] = {{.id = 0}};
+        request before = {.id = 0}, doomed = {.id = 0}, after[WAYS] = {{.id = 0}};
+        request beside[WAYS] = {{.id = 0}};
         wpool *pool = test_pool_paused(1, 0);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         node_submit_after(pool, &doomed, WITH_ID, &before.id, 1);
         nodes_submit_after(pool, after, &doomed.id, 1);
         nodes_submit_after(pool, beside, &before.id, 1);
         CHECK_EQ(wpool_cancel(pool, doomed.id, (wpool_mode)mode), WPOOL_OK);
-        node_check(&doomed, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        request_check(&doomed, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
         CHECK_EQ(wpool_cancel(pool, doomed.id, (wpool_mode)mode), WPOOL_ALREADY);
         CHECK_EQ(test_stats(pool).delayed, WAYS);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         CHECK_EQ(test_stats(pool).discarded, 1 + WAYS);
         test_destroy(pool);
-        nodes_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-        node_check(&before, WPOOL_STATE_SUCCEEDED, 0);
-        nodes_check(beside, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        request_check(&before, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(beside, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 TEST(members_of_a_group_wait_for_others) {
     for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
-        node before = {.id = 0}, members[WAYS] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
+        request before = {.id = 0}, members[WAYS] = {{.id = 0}}, after[WAYS] = {{.id = 0}};
         wpool_group group;
         wpool *pool = test_pool_paused(1, 0);
         CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         for (int way = 0; way < WAYS; way++) {
             const wpool_options options = {.group = &group, .after = &before.id, .after_count = 1};
-            CHECK_EQ(node_hand_in(pool, &members[way], way, options), WPOOL_OK);
+            request_submit(pool, &members[way], way, options);
         }
         nodes_submit_after(pool, after, &members[WITH_ID].id, 1);
         if (!POOL_IS_INLINE) CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_TIMEOUT);
         if (is_cancelled) {
             CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
-            node_check(&members[WITH_ID], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+            request_check(&members[WITH_ID], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
         }
-        start(pool);
+        test_start(pool);
         CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
         test_destroy(pool);
         const wpool_state state = is_cancelled ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED;
-        nodes_check(members, WAYS, state, is_cancelled ? WPOOL_CANCELLED : 0);
-        nodes_check(after, WAYS, state, is_cancelled ? WPOOL_CANCELLED : 0);
-        node_check(&before, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(members, WAYS, state, is_cancelled ? WPOOL_CANCELLED : 0);
+        requests_check(after, WAYS, state, is_cancelled ? WPOOL_CANCELLED : 0);
+        request_check(&before, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 /* The first error is that of the member that failed, not of those behind it. */
 TEST(a_group_keeps_the_error_that_came_first) {
-    node nodes[10];
+    request nodes[10];
     wpool_group group;
     int error = 0;
     wpool *pool = test_pool_paused(2, 0);
@@ -754,13 +721,13 @@ TEST(a_group_keeps_the_error_that_came_first) {
     for (size_t i = 0; i < COUNT_OF(nodes); i++) {
         const wpool_options options = {
             .group = &group, .after = &nodes[i > 0 ? i - 1 : 0].id, .after_count = i > 0};
-        CHECK_EQ(node_hand_in(pool, &nodes[i], WITH_ID, options), WPOOL_OK);
+        request_submit(pool, &nodes[i], WITH_ID, options);
     }
-    start(pool);
+    test_start(pool);
     CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, &error), WPOOL_OK);
     CHECK_EQ(error, 55);
-    nodes_check(nodes, 3, WPOOL_STATE_SUCCEEDED, 0);
-    nodes_check(nodes + 4, COUNT_OF(nodes) - 4, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(nodes, 3, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(nodes + 4, COUNT_OF(nodes) - 4, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     test_destroy(pool);
 }
 
@@ -769,38 +736,38 @@ TEST(jobs_in_a_lane_come_after_others) {
     NEEDS_WORKERS();
     for (int error = 0; error < 2; error++) {
         gate door = GATE_CLOSED;
-        node before = {.task = {.door = &door, .error = error}};
-        node waits[WAYS] = {{.id = 0}}, passes = {.id = 0};
+        request before = {.task = {.door = &door, .error = error}};
+        request waits[WAYS] = {{.id = 0}}, passes = {.id = 0};
         wpool_lane lane = {.max_running = 1};
         wpool *pool = pool_of(2);
         CHECK_EQ(wpool_lane_init(&lane, pool), WPOOL_OK);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         for (int way = 0; way < WAYS; way++) {
             const wpool_options options = {.lane = &lane, .after = &before.id, .after_count = 1};
-            CHECK_EQ(node_hand_in(pool, &waits[way], way, options), WPOOL_OK);
+            request_submit(pool, &waits[way], way, options);
         }
-        CHECK_EQ(node_hand_in(pool, &passes, WITH_ID, (wpool_options){.lane = &lane}), WPOOL_OK);
+        request_submit(pool, &passes, WITH_ID, (wpool_options){.lane = &lane});
         CHECK_EQ(wpool_wait(pool, passes.id, WPOOL_FOREVER, NULL), WPOOL_OK);
-        nodes_check_not_ended(waits, WAYS);
+        requests_check_not_ended(waits, WAYS);
         CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_RUNNING);
         gate_open(&door);
         test_drain(pool);
         CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_OK);
         test_destroy(pool);
-        nodes_check(waits, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                    error ? WPOOL_CANCELLED : 0);
+        requests_check(waits, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                       error ? WPOOL_CANCELLED : 0);
     }
 }
 
 TEST(all_orders_know_who_comes_after_whom) {
     for (int in_order = WPOOL_FIFO; in_order <= WPOOL_PRIORITY; in_order++) {
-        static node nodes[WIDE];
+        static request nodes[WIDE];
         wpool *pool = pool_from(
             (wpool_config){.workers = 2, .order = (wpool_order)in_order, .start_paused = true});
         memset((void *)nodes, 0, sizeof nodes);
         chain_submit(pool, nodes, WIDE, 0);
         test_destroy(pool);
-        nodes_check(nodes, WIDE, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(nodes, WIDE, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
@@ -825,7 +792,7 @@ TEST(what_waits_for_others_still_runs_when_the_pool_is_closed_or_destroyed) {
         for (unsigned workers = 1; workers <= 2; workers++) {
             memory used = {0};
             const wpool_allocator allocator = memory_allocator(&used);
-            node before = {.id = 0}, after[WAYS] = {{.id = 0}}, last[WAYS] = {{.id = 0}};
+            request before = {.id = 0}, after[WAYS] = {{.id = 0}}, last[WAYS] = {{.id = 0}};
             wpool *pool = pool_from(
                 (wpool_config){.workers = workers, .start_paused = true, .allocator = &allocator});
             node_submit_after(pool, &before, WITH_ID, NULL, 0);
@@ -833,8 +800,8 @@ TEST(what_waits_for_others_still_runs_when_the_pool_is_closed_or_destroyed) {
             nodes_submit_after(pool, last, &after[WITH_ID].id, 1);
             CHECK_EQ(ends[i](pool), WPOOL_OK);
             test_destroy(pool);
-            nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
-            nodes_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(last, WAYS, WPOOL_STATE_SUCCEEDED, 0);
             memory_check_empty(&used);
         }
 }
@@ -846,15 +813,15 @@ TEST(a_stop_discards_what_waits_for_others) {
             gate door = GATE_CLOSED;
             memory used = {0};
             const wpool_allocator allocator = memory_allocator(&used);
-            node before = {.task = {.door = is_running ? &door : NULL}};
-            node after[WAYS] = {{.id = 0}}, last[WAYS] = {{.id = 0}};
+            request before = {.task = {.door = is_running ? &door : NULL}};
+            request after[WAYS] = {{.id = 0}}, last[WAYS] = {{.id = 0}};
             wpool *pool = pool_from(
                 (wpool_config){.workers = 2, .start_paused = true, .allocator = &allocator});
             node_submit_after(pool, &before, WITH_ID, NULL, 0);
             nodes_submit_after(pool, after, &before.id, 1);
             nodes_submit_after(pool, last, &after[WITH_ID].id, 1);
             if (is_running) {
-                start(pool);
+                test_start(pool);
                 gate_await_count(&door, 1);
             }
             CHECK_EQ(wpool_stop(pool, (wpool_mode)mode), WPOOL_OK);
@@ -863,10 +830,10 @@ TEST(a_stop_discards_what_waits_for_others) {
                 sched_yield();
             gate_open(&door);
             test_destroy(pool);
-            nodes_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-            nodes_check(last, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-            node_check(&before, is_running ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
-                       is_running ? 0 : WPOOL_CANCELLED);
+            requests_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+            requests_check(last, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+            request_check(&before, is_running ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
+                          is_running ? 0 : WPOOL_CANCELLED);
             memory_check_empty(&used);
         }
 }
@@ -874,29 +841,29 @@ TEST(a_stop_discards_what_waits_for_others) {
 TEST(a_shutdown_whose_time_is_out_discards_what_waits_for_others) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    node before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
+    request before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(1);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after, &before.id, 1);
     gate_await_count(&door, 1);
     CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_MS(1)), WPOOL_TIMEOUT);
-    nodes_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(after, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     gate_open(&door);
     test_destroy(pool);
-    node_check(&before, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&before, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_drain_waits_for_what_waits_for_others) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    node before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
+    request before = {.task = {.door = &door}}, after[WAYS] = {{.id = 0}};
     wpool *pool = pool_of(2);
     node_submit_after(pool, &before, WITH_ID, NULL, 0);
     nodes_submit_after(pool, after, &before.id, 1);
     CHECK_EQ(wpool_drain(pool, WPOOL_MS(1)), WPOOL_TIMEOUT);
     gate_open(&door);
     test_drain(pool);
-    nodes_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     test_destroy(pool);
 }
 
@@ -905,7 +872,7 @@ TEST(a_drain_waits_for_what_waits_for_others) {
 typedef struct waiter {
     wpool_group group;
     bool for_group;
-    node before, after[WAYS];
+    request before, after[WAYS];
 } waiter;
 
 static int wait_job(void *arg, wpool_job *job) {
@@ -913,10 +880,10 @@ static int wait_job(void *arg, wpool_job *job) {
     wpool *pool = wpool_job_pool(job);
     const wpool_options options = {.group = &w->group};
     CHECK_EQ(wpool_group_init(&w->group, NULL), WPOOL_OK);
-    CHECK_EQ(node_hand_in(pool, &w->before, WITH_ID, options), WPOOL_OK);
+    request_submit(pool, &w->before, WITH_ID, options);
     for (int way = 0; way < WAYS; way++) {
         const wpool_options after = {.group = &w->group, .after = &w->before.id, .after_count = 1};
-        CHECK_EQ(node_hand_in(pool, &w->after[way], way, after), WPOOL_OK);
+        request_submit(pool, &w->after[way], way, after);
     }
     if (!w->for_group) {
         CHECK_EQ(wpool_job_wait(&w->after[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
@@ -932,7 +899,7 @@ static void check_wait(unsigned workers, wpool_help help, bool for_group) {
     CHECK_EQ(wpool_submit(pool, wait_job, &w, NULL), WPOOL_OK);
     test_drain(pool);
     test_destroy(pool);
-    nodes_check(w.after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(w.after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_worker_waits_for_a_group_whose_members_wait_for_each_other) {
@@ -956,9 +923,9 @@ TEST(a_worker_that_may_not_help_waits_for_a_job_that_waits_for_another_one_elsew
 
 /* A chain, and a lane before it: all of that holds the last one back. */
 typedef struct depth {
-    node nodes[50];
+    request nodes[50];
     wpool_lane lane;
-    node in_lane[3];
+    request in_lane[3];
 } depth;
 
 static int wait_for_last_job(void *arg, wpool_job *job) {
@@ -966,7 +933,7 @@ static int wait_for_last_job(void *arg, wpool_job *job) {
     wpool *pool = wpool_job_pool(job);
     CHECK_EQ(wpool_lane_init(&d->lane, pool), WPOOL_OK);
     for (int i = 0; i < 3; i++)
-        CHECK_EQ(node_hand_in(pool, &d->in_lane[i], WITH_ID, (wpool_options){.lane = &d->lane}),
+        CHECK_EQ(request_try(pool, &d->in_lane[i], WITH_ID, (wpool_options){.lane = &d->lane}),
                  WPOOL_OK);
     const wpool_id last =
         chain_submit(pool, d->nodes, (unsigned)COUNT_OF(d->nodes), d->in_lane[2].id);
@@ -984,8 +951,8 @@ TEST(a_worker_runs_all_that_holds_a_job_back) {
             test_drain(pool);
             CHECK_EQ(wpool_lane_destroy(&d.lane), WPOOL_OK);
             test_destroy(pool);
-            nodes_check(d.nodes, COUNT_OF(d.nodes), WPOOL_STATE_SUCCEEDED, 0);
-            nodes_check(d.in_lane, COUNT_OF(d.in_lane), WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(d.nodes, COUNT_OF(d.nodes), WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(d.in_lane, COUNT_OF(d.in_lane), WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -1038,6 +1005,45 @@ TEST(workers_wait_for_jobs_that_are_held_back_at_random) {
         }
 }
 
+typedef struct head {
+    request before, after[WAYS], last;
+    wpool_group group;
+} head;
+
+static int wait_for_what_comes_after_job(void *arg, wpool_job *job) {
+    head *h = (head *)arg;
+    wpool *pool = wpool_job_pool(job);
+    const wpool_id ids[] = {h->before.id, wpool_job_id(job)};
+    nodes_submit_after(pool, h->after, ids, COUNT_OF(ids));
+    const wpool_options last = {
+        .after = &h->after[WITH_ID].id, .after_count = 1, .group = &h->group};
+    request_submit(pool, &h->last, WITH_ID, last);
+    CHECK_EQ(wpool_group_wait(&h->group, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    CHECK_EQ(wpool_job_wait(&h->after[OWNED].job, WPOOL_FOREVER), WPOOL_DEADLOCK);
+    CHECK_EQ(wpool_wait(pool, h->after[WITH_ID].id, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    CHECK_EQ(wpool_wait(pool, h->last.id, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    requests_check_not_ended(h->after, WAYS);
+    return 0;
+}
+
+TEST(who_waits_for_what_comes_after_itself_would_wait_for_itself) {
+    for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_NONE; help++)
+        for (unsigned workers = 1; workers <= 2; workers++) {
+            head h = {.before = {.id = 0}};
+            wpool_id id;
+            wpool *pool = pool_from(
+                (wpool_config){.workers = workers, .help = (wpool_help)help, .start_paused = true});
+            wpool_group_init(&h.group, NULL);
+            node_submit_after(pool, &h.before, WITH_ID, NULL, 0);
+            CHECK_EQ(wpool_submit(pool, wait_for_what_comes_after_job, &h, &id), WPOOL_OK);
+            test_start(pool);
+            test_drain(pool);
+            test_destroy(pool);
+            requests_check(h.after, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&h.last, WPOOL_STATE_SUCCEEDED, 0);
+        }
+}
+
 /* ---- memory that runs out ---- */
 
 /* So many ids that the table grows; every allocation from the first on is denied once. */
@@ -1048,7 +1054,7 @@ TEST(without_memory_a_job_is_refused_and_nothing_is_left_behind) {
     for (unsigned n = 1; was_denied; n++) {
         memory used = {0};
         const wpool_allocator allocator = memory_allocator(&used);
-        static node before[BEFORE], after[WAYS], failing[WAYS], bad;
+        static request before[BEFORE], after[WAYS], failing[WAYS], bad;
         wpool_id ids[BEFORE];
         wpool_status status[WAYS], failing_status[WAYS];
         size_t id_count = 0;
@@ -1058,22 +1064,22 @@ TEST(without_memory_a_job_is_refused_and_nothing_is_left_behind) {
         memset((void *)before, 0, sizeof before);
         memset((void *)after, 0, sizeof after);
         memset((void *)failing, 0, sizeof failing);
-        bad = (node){.task = {.error = 1}};
+        bad = (request){.task = {.error = 1}};
         node_submit_after(pool, &bad, WITH_ID, NULL, 0);
         used.first_denied = used.last_denied = asked + n;
         for (int i = 0; i < BEFORE; i++) {
-            const wpool_status answer = node_hand_in(pool, &before[i], WITH_ID, (wpool_options){0});
+            const wpool_status answer = request_try(pool, &before[i], WITH_ID, (wpool_options){0});
             CHECK(answer == WPOOL_OK || answer == WPOOL_NO_MEMORY);
             if (answer == WPOOL_OK) ids[id_count++] = before[i].id;
         }
         for (int way = 0; way < WAYS; way++) {
             const wpool_options options = {.after = ids, .after_count = id_count};
             const wpool_options after_bad = {.after = &bad.id, .after_count = 1};
-            status[way] = node_hand_in(pool, &after[way], way, options);
-            failing_status[way] = node_hand_in(pool, &failing[way], way, after_bad);
+            status[way] = request_try(pool, &after[way], way, options);
+            failing_status[way] = request_try(pool, &failing[way], way, after_bad);
         }
         was_denied = atomic_load(&used.asked) >= used.first_denied;
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         const uint64_t accepted = test_stats(pool).accepted;
         uint64_t expected = 1 + id_count;
@@ -1085,13 +1091,13 @@ TEST(without_memory_a_job_is_refused_and_nothing_is_left_behind) {
                 refused += answers[i] != WPOOL_OK;
             }
             if (status[way] == WPOOL_OK)
-                node_check(&after[way], WPOOL_STATE_SUCCEEDED, 0);
+                request_check(&after[way], WPOOL_STATE_SUCCEEDED, 0);
             else
-                nodes_check_not_ended(&after[way], 1);
+                requests_check_not_ended(&after[way], 1);
             if (failing_status[way] == WPOOL_OK)
-                node_check(&failing[way], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                request_check(&failing[way], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
             else
-                nodes_check_not_ended(&failing[way], 1);
+                requests_check_not_ended(&failing[way], 1);
         }
         CHECK_EQ(accepted, expected);
         test_destroy(pool);
@@ -1108,7 +1114,7 @@ typedef struct race {
     wpool_id before;
     gate go;
     helper helper;
-    node after;
+    request after;
 } race;
 
 static void race_submit(void *arg) {
@@ -1123,7 +1129,7 @@ TEST(others_are_named_while_they_end) {
     for (int error = 0; error < 2; error++) {
         wpool *pool = pool_of(2);
         for (int i = 0; i < RACES; i++) {
-            node before = {.task = {.error = error}}, after[WAYS] = {{.id = 0}};
+            request before = {.task = {.error = error}}, after[WAYS] = {{.id = 0}};
             node_submit_after(pool, &before, WITH_ID, NULL, 0);
             if (i % 2) sched_yield();
             nodes_submit_after(pool, after, &before.id, 1);
@@ -1131,8 +1137,8 @@ TEST(others_are_named_while_they_end) {
             CHECK_EQ(wpool_job_wait(&after[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
             CHECK_EQ(wpool_wait(pool, before.id, WPOOL_FOREVER, NULL), WPOOL_OK);
             test_drain(pool); /* on_done of one's own job may still be on its way */
-            nodes_check(after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                        error ? WPOOL_CANCELLED : 0);
+            requests_check(after, WAYS, error ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                           error ? WPOOL_CANCELLED : 0);
         }
         test_destroy(pool);
     }
@@ -1143,7 +1149,7 @@ TEST(threads_name_the_same_one_while_it_ends_or_is_cancelled) {
     for (int i = 0; i < RACES / 10; i++) {
         enum { THREADS = 3 };
         race races[THREADS];
-        node before = {.task = {.error = i % 2}};
+        request before = {.task = {.error = i % 2}};
         wpool *pool = pool_of(1);
         node_submit_after(pool, &before, WITH_ID, NULL, 0);
         for (int t = 0; t < THREADS; t++) {
@@ -1158,8 +1164,8 @@ TEST(threads_name_the_same_one_while_it_ends_or_is_cancelled) {
             helper_join(&races[t].helper);
         test_destroy(pool);
         for (int t = 0; t < THREADS; t++)
-            node_check(&races[t].after, is_good ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
-                       is_good ? 0 : WPOOL_CANCELLED);
+            request_check(&races[t].after, is_good ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
+                          is_good ? 0 : WPOOL_CANCELLED);
     }
 }
 

@@ -310,8 +310,11 @@ TEST(who_runs_a_job_or_a_loop_itself_has_no_place) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
     placeless p = {.thread = pthread_self()};
-    p.pool = test_pool(&(wpool_config){
-        .workers = 1, .max_workers = 2, .queue_capacity = 1, .when_full = WPOOL_RUN});
+    p.pool = test_pool(&(wpool_config){.workers = 1,
+                                       .max_workers = 2,
+                                       .queue_capacity = 1,
+                                       .when_full = WPOOL_RUN,
+                                       .scaling = {.jobs_per_worker = UINT_MAX}});
     CHECK_EQ(wpool_submit(p.pool, gate_job, &door, NULL), WPOOL_OK);
     gate_await_count(&door, 1);
     CHECK_EQ(wpool_submit(p.pool, gate_job, &door, NULL), WPOOL_OK);

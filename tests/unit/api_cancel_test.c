@@ -844,19 +844,6 @@ TEST(a_pool_of_cancelled_jobs_has_nothing_to_wait_for) {
 
 /* ---- wpool_on_cancel ---- */
 
-typedef struct bell {
-    pthread_t thread;
-    unsigned count; /* not atomic: who called and who looks must be in an order */
-    atomic_bool is_rung;
-} bell;
-
-static void ring(void *arg) {
-    bell *b = (bell *)arg;
-    b->thread = pthread_self();
-    b->count++;
-    atomic_store(&b->is_rung, true);
-}
-
 enum { RINGS_FIRST, RINGS_SECOND, RINGS_NONE };
 
 /* Registers one bell; then perhaps the other, or none, in its place. */
@@ -870,8 +857,8 @@ typedef struct listener {
 
 static int listen_job(void *arg, wpool_job *job) {
     listener *l = (listener *)arg;
-    CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[0]), WPOOL_OK);
-    if (l->way == RINGS_SECOND) CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[1]), WPOOL_OK);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[0]), WPOOL_OK);
+    if (l->way == RINGS_SECOND) CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[1]), WPOOL_OK);
     if (l->way == RINGS_NONE) CHECK_EQ(wpool_on_cancel(job, NULL, l), WPOOL_OK);
     gate_job(&l->door, job);
     if (l->leaves) pthread_exit(NULL);
@@ -917,12 +904,12 @@ static int listen_when_told(void *arg, wpool_job *job) {
     listener *l = (listener *)arg;
     wpool *pool = wpool_job_pool(job);
     wpool_id id = wpool_job_id(job);
-    if (l->way == RINGS_FIRST) CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[0]), WPOOL_OK);
+    if (l->way == RINGS_FIRST) CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[0]), WPOOL_OK);
     CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_CANCELLED);
     check_bells(l, l->way == RINGS_FIRST, 0);
     CHECK_EQ(wpool_on_cancel(job, NULL, NULL), WPOOL_OK);
     for (unsigned i = 1; i <= 3; i++) {
-        CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[1]), WPOOL_CANCELLED);
+        CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[1]), WPOOL_CANCELLED);
         CHECK_EQ(l->bells[1].count, i);
         CHECK(pthread_equal(l->bells[1].thread, pthread_self()));
     }
@@ -945,9 +932,9 @@ TEST(a_job_that_has_been_told_already_is_called_at_once) {
 }
 
 static int plain_job(void *arg, wpool_job *job) {
-    CHECK_EQ(wpool_on_cancel(job, ring, arg), WPOOL_INVALID);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, arg), WPOOL_INVALID);
     CHECK_EQ(wpool_on_cancel(job, NULL, NULL), WPOOL_INVALID);
-    CHECK_EQ(wpool_on_cancel(NULL, ring, arg), WPOOL_INVALID);
+    CHECK_EQ(wpool_on_cancel(NULL, bell_ring, arg), WPOOL_INVALID);
     CHECK_EQ(wpool_stop(wpool_job_pool(job), WPOOL_HOT), WPOOL_OK);
     return 0;
 }
@@ -964,7 +951,7 @@ TEST(a_plain_job_cannot_be_called) {
 
 /* With an id, caller-owned, forked: registers and ends. */
 static int listen_and_end(void *arg, wpool_job *job) {
-    CHECK_EQ(wpool_on_cancel(job, ring, arg), WPOOL_OK);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, arg), WPOOL_OK);
     return 0;
 }
 
@@ -1012,7 +999,7 @@ static int fork_one_listener(void *arg, wpool_job *job) {
     wpool_job child;
     wpool_fork(job, &child, listen_job, l);
     gate_await_count(&l->door, 1); /* another worker has it */
-    CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[1]), WPOOL_OK);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[1]), WPOOL_OK);
     gate_count_up(&l->door);
     wpool_join(job, &child);
     return wpool_cancelled(job);
@@ -1101,7 +1088,7 @@ typedef struct looping {
 
 static int wait_until_told(looping *l, size_t part, wpool_job *job) {
     CHECK(part < PARTS && !wpool_cancelled(job));
-    CHECK_EQ(wpool_on_cancel(job, ring, &l->bells[part]), WPOOL_OK);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, &l->bells[part]), WPOOL_OK);
     gate_count_up(&l->all_here);
     while (!atomic_load(&l->bells[part].is_rung))
         sched_yield();
@@ -1204,7 +1191,7 @@ TEST(all_parts_of_a_loop_are_told_on_whatever_worker) {
 /* The first iteration registers, the second one comes after it on the same thread. */
 static int listen_at_0(size_t begin, size_t end, void *arg, wpool_job *job) {
     CHECK_EQ(end - begin, 1);
-    if (begin == 0) CHECK_EQ(wpool_on_cancel(job, ring, arg), WPOOL_OK);
+    if (begin == 0) CHECK_EQ(wpool_on_cancel(job, bell_ring, arg), WPOOL_OK);
     if (begin == 1) CHECK_EQ(wpool_stop(wpool_job_pool(job), WPOOL_HOT), WPOOL_OK);
     return 0;
 }
@@ -1346,7 +1333,7 @@ static int runner_job(void *arg, wpool_job *job) {
     CHECK_EQ(atomic_fetch_add(&r->ran, 1), 0);
     if (r->number % 3 == 0) return wpool_cancelled(job);
     const bool is_own = r->number % 3 == 1; /* on this stack, until it returns */
-    wpool_on_cancel(job, ring, is_own ? &own : &r->bell);
+    wpool_on_cancel(job, bell_ring, is_own ? &own : &r->bell);
     for (unsigned i = 0; i < r->number % 50 && !wpool_cancelled(job); i++)
         sched_yield();
     if (is_own) wpool_on_cancel(job, NULL, NULL);

@@ -11,27 +11,20 @@ enum { ROUNDS = 30, STEPS = 500 };
 enum { ROUNDS = 200, STEPS = 5000 };
 #endif
 
-static wpool_config config_of(wpool *pool) {
-    wpool_config config;
-    memset(&config, 0xA5, sizeof config);
-    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
-    return config;
-}
-
 static void configure(wpool *pool, wpool_config config) {
     CHECK(wpool_config_conflict(pool, &config) == NULL);
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
 }
 
 static void set_capacity(wpool *pool, size_t capacity) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.queue_capacity = capacity;
     configure(pool, config);
-    CHECK_EQ(config_of(pool).queue_capacity, capacity);
+    CHECK_EQ(pool_config(pool).queue_capacity, capacity);
 }
 
 static void set_workers(wpool *pool, unsigned workers, unsigned min, unsigned max) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.workers = workers;
     config.min_workers = min;
     config.max_workers = max;
@@ -39,7 +32,7 @@ static void set_workers(wpool *pool, unsigned workers, unsigned min, unsigned ma
 }
 
 static void check_workers(wpool *pool, unsigned workers, unsigned min, unsigned max) {
-    const wpool_config config = config_of(pool);
+    const wpool_config config = pool_config(pool);
     CHECK_EQ(config.workers, workers);
     CHECK_EQ(config.min_workers, min);
     CHECK_EQ(config.max_workers, max);
@@ -77,7 +70,7 @@ static void check_same_config(const wpool_config *a, const wpool_config *b) {
 
 /* Everything is as it was, and as many threads and places are there. */
 static void check_unchanged(wpool *pool, const wpool_config *before, wpool_stats_snapshot stats) {
-    const wpool_config now = config_of(pool);
+    const wpool_config now = pool_config(pool);
     check_same_config(&now, before);
     CHECK_EQ(test_stats(pool).workers, stats.workers);
     CHECK_EQ(test_stats(pool).workers_leaving, stats.workers_leaving);
@@ -85,7 +78,7 @@ static void check_unchanged(wpool *pool, const wpool_config *before, wpool_stats
 }
 
 static void check_refused(wpool *pool, wpool_config config, wpool_status expected) {
-    const wpool_config before = config_of(pool);
+    const wpool_config before = pool_config(pool);
     const wpool_stats_snapshot stats = test_stats(pool);
     CHECK_EQ(wpool_configure(pool, &config), expected);
     check_unchanged(pool, &before, stats);
@@ -102,7 +95,7 @@ static void check_conflict(wpool *pool, wpool_config config, const char *field) 
 
 TEST(the_defaults_are_filled_in) {
     wpool *pool = test_pool(&(wpool_config){.max_workers = POOL_IS_INLINE ? WPOOL_INLINE : 0});
-    const wpool_config config = config_of(pool);
+    const wpool_config config = pool_config(pool);
     CHECK_STR(config.name, "wpool");
     CHECK_EQ(config.queue_capacity, 1024);
     CHECK_EQ(config.when_full, WPOOL_BLOCK);
@@ -159,7 +152,7 @@ TEST(what_was_given_comes_back) {
         wpool *pool = test_pool(&given);
         memset(name, 'x', sizeof name - 1); /* and nothing points to what was given */
         memset(&allocator, 0, sizeof allocator);
-        const wpool_config config = config_of(pool);
+        const wpool_config config = pool_config(pool);
         const wpool_allocator same = memory_allocator(&used);
         given.name = "odd";
         given.allocator = &same;
@@ -201,7 +194,7 @@ static void check_round_trip(wpool_config given) {
     if (given.start_paused) CHECK_EQ(wpool_start(pool), WPOOL_OK);
     count_submit(pool, &count, 20);
     test_drain(pool);
-    const wpool_config before = config_of(pool);
+    const wpool_config before = pool_config(pool);
     const size_t blocks = atomic_load(&used.blocks);
     for (int i = 0; i < 20; i++) {
         const wpool_stats_snapshot stats = test_stats(pool);
@@ -232,7 +225,7 @@ TEST(as_it_is_nothing_changes) {
 
 TEST(a_long_name_and_names_of_the_same_text_are_no_conflict) {
     wpool *pool = pool_from((wpool_config){.name = "a name with more than thirty-one letters"});
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     char name[40];
     CHECK_EQ(strlen(config.name), 31);
     configure(pool, config);
@@ -248,10 +241,10 @@ TEST(zero_means_default_as_ever) {
         .workers = 3, .queue_capacity = 5, .when_full = WPOOL_REFUSE, .help = WPOOL_HELP_ANY});
     configure(pool, (wpool_config){0});
     check_workers(pool, wpool_cpus(), 0, 0);
-    CHECK_EQ(config_of(pool).queue_capacity, 1024);
-    CHECK_EQ(config_of(pool).when_full, WPOOL_BLOCK);
-    CHECK_EQ(config_of(pool).help, WPOOL_HELP_NARROW);
-    CHECK_STR(config_of(pool).name, "wpool");
+    CHECK_EQ(pool_config(pool).queue_capacity, 1024);
+    CHECK_EQ(pool_config(pool).when_full, WPOOL_BLOCK);
+    CHECK_EQ(pool_config(pool).help, WPOOL_HELP_NARROW);
+    CHECK_STR(pool_config(pool).name, "wpool");
     test_destroy(pool);
 }
 
@@ -261,43 +254,43 @@ static void check_each_conflict(wpool *pool) {
     memory other = {0};
     const wpool_allocator own = memory_allocator(&other), half = {memory_alloc, NULL, NULL};
     wpool_group group;
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     CHECK(wpool_config_conflict(pool, &config) == NULL);
     config.name = config.name[0] == 'o' ? NULL : "other";
     check_conflict(pool, config, "name");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.results = !config.results;
     check_conflict(pool, config, "results");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.start_paused = !config.start_paused;
     check_conflict(pool, config, "start_paused");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.pin_workers = !config.pin_workers;
     check_conflict(pool, config, "pin_workers");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.stack_size += 64 * 1024;
     check_conflict(pool, config, "stack_size");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.group = &group;
     check_conflict(pool, config, "group");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.interrupt_signal = SIGUSR1;
     check_conflict(pool, config, "interrupt_signal");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.hooks.worker_start = config.hooks.worker_start ? NULL : come;
     check_conflict(pool, config, "hooks");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.hooks.worker_exit = config.hooks.worker_exit ? NULL : go;
     check_conflict(pool, config, "hooks");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.hooks.user = &config;
     check_conflict(pool, config, "hooks");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.allocator = &own;
     check_conflict(pool, config, "allocator");
     config.allocator = &half;
     check_conflict(pool, config, "allocator");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.max_workers = config.max_workers == WPOOL_INLINE ? 0 : WPOOL_INLINE;
     check_conflict(pool, config, "max_workers");
 }
@@ -322,7 +315,7 @@ TEST(a_pool_with_an_allocator_keeps_it) {
     memory used = {0};
     const wpool_allocator allocator = memory_allocator(&used), same = allocator;
     wpool *pool = pool_from((wpool_config){.workers = 1, .allocator = &allocator});
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.allocator = &same;
     configure(pool, config);
     config.allocator = NULL;
@@ -333,7 +326,7 @@ TEST(a_pool_with_an_allocator_keeps_it) {
 
 TEST(one_of_several_conflicts_is_named) {
     wpool *pool = pool_of(2);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.stack_size += 1;
     config.hooks.user = pool;
     const char *field = wpool_config_conflict(pool, &config);
@@ -348,17 +341,17 @@ TEST(one_of_several_conflicts_is_named) {
 
 TEST(values_that_make_no_sense_are_named) {
     wpool *pool = pool_of(2);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.when_full = (wpool_when_full)-1;
     check_conflict(pool, config, "when_full");
-    config = config_of(pool);
+    config = pool_config(pool);
     config.help = (wpool_help)-1;
     check_conflict(pool, config, "help");
     test_destroy(pool);
 }
 
 static void check_nonsense(wpool *pool, unsigned workers, unsigned min, unsigned max) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.workers = workers;
     config.min_workers = min;
     config.max_workers = max;
@@ -384,7 +377,7 @@ TEST(contradictory_numbers_of_workers_are_refused) {
 
 TEST(nothing_is_invalid) {
     wpool *pool = pool_of(2);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     const wpool_config before = config;
     CHECK_EQ(wpool_get_config(NULL, &config), WPOOL_INVALID);
     CHECK_EQ(wpool_get_config(pool, NULL), WPOOL_INVALID);
@@ -503,9 +496,9 @@ TEST(a_capacity_there_is_no_memory_for_changes_nothing) {
     wpool *pool = pool_from((wpool_config){
         .workers = 2, .queue_capacity = 10, .start_paused = true, .allocator = &allocator});
     count_submit(pool, &count, 10);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     for (size_t i = 0; i < COUNT_OF(huge) + COUNT_OF(large); i++) {
-        const wpool_config before = config_of(pool);
+        const wpool_config before = pool_config(pool);
         const wpool_stats_snapshot stats = test_stats(pool);
         const bool is_huge = i < COUNT_OF(huge);
         if (!is_huge) no_more_memory(&used);
@@ -658,7 +651,7 @@ TEST(an_unbuffered_pool_gets_other_workers_with_its_buffer) {
     hold h = HOLD_EMPTY, more = HOLD_EMPTY;
     atomic_uint count = 0;
     wpool *pool = test_pool_of(3, WPOOL_UNBUFFERED);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     hold_workers(&h, pool, 3);
     config.workers = 5;
     config.queue_capacity = 2;
@@ -684,10 +677,10 @@ TEST(an_unbuffered_pool_gets_other_workers_with_its_buffer) {
 /* ---- when_full ---- */
 
 static void set_when_full(wpool *pool, wpool_when_full when_full) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.when_full = when_full;
     configure(pool, config);
-    CHECK_EQ(config_of(pool).when_full, when_full);
+    CHECK_EQ(pool_config(pool).when_full, when_full);
 }
 
 TEST(what_happens_when_it_is_full_changes) {
@@ -726,10 +719,7 @@ TEST(drop_oldest_drops_the_oldest_after_a_change) {
     wpool *pool = test_pool_of(1, 10);
     hold_workers(&h, pool, 1);
     set_when_full(pool, WPOOL_DROP_OLDEST);
-    for (unsigned i = 0; i < 30; i++) {
-        steps[i] = (step){&o, i};
-        CHECK_EQ(wpool_submit(pool, step_job, &steps[i], NULL), WPOOL_OK);
-    }
+    steps_submit(pool, steps, &o, 0, 30, NULL);
     CHECK_EQ(test_stats(pool).discarded, 20);
     hold_release(&h, 1);
     test_destroy(pool);
@@ -744,14 +734,11 @@ TEST(after_a_change_to_drop_oldest_workers_take_one_job_at_a_time) {
     wpool *pool = test_pool_paused(1, 10);
     hold_init(&h);
     CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
-    for (unsigned i = 0; i < COUNT_OF(steps); i++) {
-        steps[i] = (step){&o, i};
-        CHECK_EQ(wpool_submit(pool, step_job, &steps[i], NULL), WPOOL_OK);
-        if (i != 8) continue; /* the queue is full: the worker begins with what it has now */
-        set_when_full(pool, WPOOL_DROP_OLDEST);
-        CHECK_EQ(wpool_start(pool), WPOOL_OK);
-        gate_await_count(&h.running, 1);
-    }
+    steps_submit(pool, steps, &o, 0, 9, NULL);
+    set_when_full(pool, WPOOL_DROP_OLDEST); /* it is full: the worker begins with what it has now */
+    CHECK_EQ(wpool_start(pool), WPOOL_OK);
+    gate_await_count(&h.running, 1);
+    steps_submit(pool, steps, &o, 9, COUNT_OF(steps), NULL);
     CHECK_EQ(test_stats(pool).discarded, 10);
     hold_release(&h, 1);
     test_destroy(pool);
@@ -829,10 +816,10 @@ TEST(blocked_submitters_end_whatever_the_pool_becomes) {
 /* ---- help ---- */
 
 static void set_help(wpool *pool, wpool_help help) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.help = help;
     configure(pool, config);
-    CHECK_EQ(config_of(pool).help, help);
+    CHECK_EQ(pool_config(pool).help, help);
 }
 
 typedef struct waiting {
@@ -937,7 +924,7 @@ TEST(those_that_leave_count_against_the_new_limit) {
     wpool *pool = pool_from((wpool_config){.workers = 3, .min_workers = 1, .max_workers = 3});
     hold_workers(&h, pool, 3);
     set_workers(pool, 1, 1, 3);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.workers = config.min_workers = 3;
     config.queue_capacity = 7;
     config.when_full = WPOOL_REFUSE;
@@ -965,7 +952,7 @@ TEST(those_that_leave_count_against_the_new_limit) {
 TEST(an_inline_pool_changes_what_does_not_concern_workers) {
     atomic_uint count = 0;
     wpool *pool = test_pool(&(wpool_config){.max_workers = WPOOL_INLINE, .queue_capacity = 3});
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     CHECK_EQ(config.max_workers, WPOOL_INLINE);
     CHECK_EQ(wpool_pause(pool), WPOOL_OK);
     count_submit(pool, &count, 3);
@@ -979,8 +966,8 @@ TEST(an_inline_pool_changes_what_does_not_concern_workers) {
     config.workers = 5;
     config.min_workers = 7;
     configure(pool, config);
-    CHECK_EQ(config_of(pool).max_workers, WPOOL_INLINE);
-    CHECK_EQ(config_of(pool).queue_capacity, 5);
+    CHECK_EQ(pool_config(pool).max_workers, WPOOL_INLINE);
+    CHECK_EQ(pool_config(pool).queue_capacity, 5);
     CHECK_EQ(test_stats(pool).workers, 0);
     config.queue_capacity = 2;
     configure(pool, config);
@@ -1007,16 +994,7 @@ static int configure_job(void *arg, wpool_job *job) {
     return 0;
 }
 
-TEST(a_job_makes_its_pool_otherwise) {
-    for (unsigned workers = 1; workers <= 3; workers++) {
-        atomic_uint count = 0;
-        wpool *pool = test_pool_of(workers, 5);
-        CHECK_EQ(wpool_submit(pool, configure_job, &count, NULL), WPOOL_OK);
-        test_drain(pool);
-        CHECK_EQ(atomic_load(&count), 200);
-        test_destroy(pool);
-    }
-}
+TEST(a_job_makes_its_pool_otherwise) { test_from_inside(configure_job, 200); }
 
 typedef struct storm {
     wpool *pool;
@@ -1036,7 +1014,7 @@ static void configure_at_random(void *arg) {
     static const size_t capacities[] = {1, 2, 7, 64, 65, 300, 1024, 5000, WPOOL_UNBUFFERED};
     storm *s = (storm *)arg;
     while (!atomic_load(&s->is_over)) {
-        wpool_config config = config_of(s->pool);
+        wpool_config config = pool_config(s->pool);
         config.queue_capacity = capacities[test_choose(s->seed, COUNT_OF(capacities))];
         config.when_full = (wpool_when_full)test_choose(s->seed, WPOOL_DROP_OLDEST + 1);
         config.help = (wpool_help)test_choose(s->seed, WPOOL_HELP_NONE);
@@ -1057,7 +1035,7 @@ static void scale_at_random(void *arg) {
         const unsigned workers = 1 + (unsigned)test_choose(s->seed, 6);
         const wpool_status status = wpool_scale_to(s->pool, workers, WPOOL_GRACEFUL);
         CHECK(status == WPOOL_OK || status == WPOOL_INVALID || status == WPOOL_NO_THREAD);
-        const wpool_config config = config_of(s->pool);
+        const wpool_config config = pool_config(s->pool);
         CHECK(config.workers >= 1 && config.workers <= 6);
         CHECK(config.max_workers == 0 || config.workers <= config.max_workers);
         sched_yield();

@@ -4,6 +4,7 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 
 #ifdef TEST_IS_SANITIZED /* everything takes longer */
 enum { RACES = 1000 };
@@ -11,29 +12,9 @@ enum { RACES = 1000 };
 enum { RACES = 10000 };
 #endif
 
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a job */
-
-typedef struct timed {
-    task task;
-    wpool_id id;
-    wpool_job job;
-} timed;
-
 /* due: 0: never */
-static void timed_submit(wpool *pool, timed *t, int way, int64_t due, wpool_group *group) {
-    const wpool_options options = {.on_done = task_done, .deadline = due, .group = group};
-    wpool_job_init(&t->job, task_job, &t->task);
-    CHECK_EQ(way == OWNED ? wpool_submit_job(pool, &t->job, &options)
-                          : wpool_submit_with(pool, task_job, &t->task, &options,
-                                              way == PLAIN ? NULL : &t->id),
-             WPOOL_OK);
-}
-
-static void timed_check(timed *t, wpool_state state, int error) {
-    CHECK_EQ(atomic_load(&t->task.done_count), 1);
-    CHECK_EQ(atomic_load(&t->task.state), state);
-    CHECK_EQ(atomic_load(&t->task.seen_error), error);
-    CHECK_EQ(atomic_load(&t->task.run_count), state != WPOOL_STATE_DISCARDED);
+static void timed_submit(wpool *pool, request *r, int way, int64_t due, wpool_group *group) {
+    request_submit(pool, r, way, (wpool_options){.deadline = due, .group = group});
 }
 
 static void let_time_pass(int64_t ns) {
@@ -50,10 +31,10 @@ static void groups_begin(wpool_group groups[2]) {
     CHECK_EQ(wpool_group_init(&groups[1], &groups[0]), WPOOL_OK);
 }
 
-static void due_submit(wpool *pool, timed *t, int way, int means, wpool_group groups[2]) {
+static void due_submit(wpool *pool, request *r, int way, int means, wpool_group groups[2]) {
     const int64_t due = WPOOL_MS(1);
     if (means == BY_GROUP_BEFORE) CHECK_EQ(wpool_group_deadline(&groups[1], due), WPOOL_OK);
-    timed_submit(pool, t, way, means == BY_OPTION ? due : 0, &groups[1]);
+    timed_submit(pool, r, way, means == BY_OPTION ? due : 0, &groups[1]);
     if (means == BY_GROUP_AFTER) CHECK_EQ(wpool_group_deadline(&groups[1], due), WPOOL_OK);
     if (means == BY_GROUP_ABOVE) CHECK_EQ(wpool_group_deadline(&groups[0], due), WPOOL_OK);
 }
@@ -61,7 +42,7 @@ static void due_submit(wpool *pool, timed *t, int way, int means, wpool_group gr
 TEST(a_job_that_is_due_never_starts) {
     for (int means = 0; means < MEANS; means++)
         for (int way = 0; way < WAYS; way++) {
-            timed due = {.id = 0}, other = {.id = 0};
+            request due = {.id = 0}, other = {.id = 0};
             wpool_group groups[2];
             wpool *pool = test_pool_paused(2, 0);
             groups_begin(groups);
@@ -76,8 +57,8 @@ TEST(a_job_that_is_due_never_starts) {
             CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_NOW, NULL), WPOOL_OK);
             CHECK_EQ(wpool_group_cancelled(&groups[1]), means != BY_OPTION);
             test_destroy(pool);
-            timed_check(&due, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
-            timed_check(&other, WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&due, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            request_check(&other, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -86,8 +67,8 @@ TEST(a_job_that_runs_is_told_when_it_is_due) {
     for (int means = 0; means < MEANS; means++)
         for (int way = 0; way < WAYS; way++) {
             gate door = GATE_CLOSED;
-            timed due = {.task = {.is_patient = true, .error = 5}};
-            timed other = {.task = {.door = &door, .error = 6}};
+            request due = {.task = {.is_patient = true, .error = 5}};
+            request other = {.task = {.door = &door, .error = 6}};
             wpool_group groups[2];
             wpool *pool = pool_of(2);
             groups_begin(groups);
@@ -98,7 +79,7 @@ TEST(a_job_that_runs_is_told_when_it_is_due) {
             gate_open(&door);
             test_destroy(pool);
             CHECK(!atomic_load(&other.task.was_told));
-            timed_check(&other, WPOOL_STATE_FAILED, 6);
+            request_check(&other, WPOOL_STATE_FAILED, 6);
             CHECK_EQ(atomic_load(&due.task.done_count), 1);
             /* where the machine was slow it has not even started */
             CHECK(atomic_load(&due.task.state) == WPOOL_STATE_CANCELLED ||
@@ -108,7 +89,7 @@ TEST(a_job_that_runs_is_told_when_it_is_due) {
 
 TEST(a_deadline_that_is_far_away_changes_nothing) {
     for (unsigned workers = 1; workers <= 3; workers++) {
-        static timed jobs[200][WAYS];
+        static request jobs[200][WAYS];
         memory used = {0};
         const wpool_allocator allocator = memory_allocator(&used);
         wpool_group groups[2];
@@ -126,7 +107,7 @@ TEST(a_deadline_that_is_far_away_changes_nothing) {
         CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_NOW, NULL), WPOOL_OK);
         CHECK(!wpool_group_cancelled(&groups[1]));
         for (int i = 0; i < 200 * WAYS; i++)
-            timed_check(&jobs[i / WAYS][i % WAYS], WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&jobs[i / WAYS][i % WAYS], WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
@@ -202,10 +183,7 @@ static void race_thread(void *arg) {
         const wpool_options options = {.on_done = racer_done,
                                        .deadline = test_choose(x->seed, 4) ? r->due : 0,
                                        .group = test_choose(x->seed, 2) ? group : NULL};
-        wpool_job_init(&r->job, racer_job, r);
-        r->accepted = way == OWNED ? wpool_submit_job(pool, &r->job, &options)
-                                   : wpool_submit_with(pool, racer_job, r, &options,
-                                                       way == PLAIN ? NULL : &id);
+        r->accepted = way_submit(pool, way, racer_job, r, &options, &r->job, &id);
         CHECK(r->accepted == WPOOL_OK || (options.group && r->accepted == WPOOL_CANCELLED));
         if (way == WITH_ID && r->accepted == WPOOL_OK && r->due % 3 == 0)
             wpool_cancel(pool, id, WPOOL_HOT);

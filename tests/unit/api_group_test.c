@@ -3,6 +3,7 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 
 #ifdef TEST_IS_SANITIZED /* everything takes longer */
 enum { ROUNDS = 300, RACES = 500 };
@@ -10,47 +11,17 @@ enum { ROUNDS = 300, RACES = 500 };
 enum { ROUNDS = 3000, RACES = 5000 };
 #endif
 
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a member */
-
-typedef struct member {
-    task task;
-    wpool_id id;
-    wpool_job job;
-} member;
-
-static wpool_status member_hand_in(wpool *pool, wpool_group *group, member *m, int way) {
-    const wpool_options options = {.on_done = task_done, .group = group};
-    if (way == PLAIN) return wpool_submit_with(pool, task_job, &m->task, &options, NULL);
-    if (way == WITH_ID) return wpool_submit_with(pool, task_job, &m->task, &options, &m->id);
-    wpool_job_init(&m->job, task_job, &m->task);
-    return wpool_submit_job(pool, &m->job, &options);
+static wpool_status member_try(wpool *pool, wpool_group *group, request *r, int way) {
+    return request_try(pool, r, way, (wpool_options){.group = group});
 }
 
-static void member_submit(wpool *pool, wpool_group *group, member *m, int way) {
-    CHECK_EQ(member_hand_in(pool, group, m, way), WPOOL_OK);
+static void member_submit(wpool *pool, wpool_group *group, request *r, int way) {
+    CHECK_EQ(member_try(pool, group, r, way), WPOOL_OK);
 }
 
 /* One in each way. */
-static void members_submit(wpool *pool, wpool_group *group, member members[WAYS]) {
-    for (int way = 0; way < WAYS; way++)
-        member_submit(pool, group, &members[way], way);
-}
-
-static void member_check(member *m, wpool_state state, int error) {
-    CHECK_EQ(atomic_load(&m->task.done_count), 1);
-    CHECK_EQ(atomic_load(&m->task.state), state);
-    CHECK_EQ(atomic_load(&m->task.seen_error), error);
-    CHECK_EQ(atomic_load(&m->task.run_count), state != WPOOL_STATE_DISCARDED);
-}
-
-static void members_check(member *members, size_t count, wpool_state state, int error) {
-    for (size_t i = 0; i < count; i++)
-        member_check(&members[i], state, error);
-}
-
-static void group_begin(wpool_group *group, wpool_group *parent) {
-    memset((void *)group, 0xA5, sizeof *group);
-    CHECK_EQ(wpool_group_init(group, parent), WPOOL_OK);
+static void members_submit(wpool *pool, wpool_group *group, request members[WAYS]) {
+    requests_submit(pool, members, WAYS, (wpool_options){.group = group});
 }
 
 /* Each below the one before. */
@@ -82,7 +53,7 @@ TEST(all_members_have_ended_when_the_wait_returns) {
     for (unsigned workers = 1; workers <= 3; workers++)
         for (int depth = 1; depth <= 5; depth++) {
             static wpool_group groups[5];
-            member members[20][WAYS];
+            request members[20][WAYS];
             wpool *pool = pool_of(workers);
             memset((void *)members, 0, sizeof members);
             chain_begin(groups, (size_t)depth);
@@ -90,9 +61,9 @@ TEST(all_members_have_ended_when_the_wait_returns) {
                 members_submit(pool, &groups[i % depth], members[i]);
             group_check(&groups[0], 0);
             for (int i = 0; i < 20 * WAYS; i++) {
-                member *m = &members[i / WAYS][i % WAYS];
+                request *m = &members[i / WAYS][i % WAYS];
                 CHECK_EQ(atomic_load(&m->task.run_count), 1);
-                if (i % WAYS != OWNED) member_check(m, WPOOL_STATE_SUCCEEDED, 0);
+                if (i % WAYS != OWNED) request_check(m, WPOOL_STATE_SUCCEEDED, 0);
                 if (i % WAYS == WITH_ID)
                     CHECK_EQ(wpool_wait(pool, m->id, WPOOL_NOW, NULL), WPOOL_OK);
                 if (i % WAYS == OWNED) CHECK_EQ(wpool_job_wait(&m->job, WPOOL_NOW), WPOOL_OK);
@@ -100,7 +71,7 @@ TEST(all_members_have_ended_when_the_wait_returns) {
             for (int i = 0; i < depth; i++)
                 group_check(&groups[i], 0);
             test_destroy(pool);
-            members_check(members[0], 20 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(members[0], 20 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -108,7 +79,7 @@ TEST(a_wait_gives_up_when_time_is_out) {
     NEEDS_WORKERS();
     for (int way = 0; way < WAYS; way++) {
         gate door = GATE_CLOSED;
-        member m = {.task = {.door = &door}};
+        request m = {.task = {.door = &door}};
         wpool_group groups[3];
         int error = 77;
         wpool *pool = pool_of(1);
@@ -129,8 +100,8 @@ TEST(a_wait_gives_up_when_time_is_out) {
 TEST(others_are_not_waited_for) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member stranger[WAYS] = {{.task = {.door = &door}}}, above[WAYS] = {{.task = {.door = &door}}};
-    member beside[WAYS] = {{.task = {.door = &door}}}, mine[WAYS] = {{.id = 0}};
+    request stranger[WAYS] = {{.task = {.door = &door}}}, above[WAYS] = {{.task = {.door = &door}}};
+    request beside[WAYS] = {{.task = {.door = &door}}}, mine[WAYS] = {{.id = 0}};
     wpool_group top, side, group;
     wpool *pool = pool_of(4);
     chain_begin(&top, 1);
@@ -147,7 +118,7 @@ TEST(others_are_not_waited_for) {
     group_check(&top, 0);
     group_check(&side, 0);
     test_destroy(pool);
-    members_check(stranger, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(stranger, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 static void wait_for_group(void *arg) {
@@ -164,7 +135,7 @@ TEST(everybody_who_waits_is_woken) {
     NEEDS_WORKERS();
     for (int way = 0; way < WAYS; way++) {
         gate door = GATE_CLOSED;
-        member m = {.task = {.door = &door, .error = 3}};
+        request m = {.task = {.door = &door, .error = 3}};
         helper waiters[6];
         wpool_group groups[3];
         wpool *pool = pool_of(1);
@@ -227,7 +198,7 @@ TEST(members_that_members_hand_in_are_waited_for) {
 
 TEST(a_group_has_members_in_several_pools) {
     for (int round = 0; round < 20; round++) {
-        member members[3][2][WAYS] = {{{{.id = 0}}}};
+        request members[3][2][WAYS] = {{{{.id = 0}}}};
         wpool_group groups[2];
         wpool *pools[3];
         chain_begin(groups, 2);
@@ -240,7 +211,7 @@ TEST(a_group_has_members_in_several_pools) {
             CHECK_EQ(test_stats(pools[i]).succeeded, 2 * WAYS);
             test_destroy(pools[i]);
         }
-        members_check(members[0][0], 6 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(members[0][0], 6 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
@@ -249,7 +220,7 @@ TEST(a_group_has_members_in_several_pools) {
 TEST(the_error_that_came_first_is_kept) {
     for (int way = 0; way < WAYS; way++) {
         static const int errors[] = {0, 7, 8, 0, 9};
-        member members[5] = {{.id = 0}};
+        request members[5] = {{.id = 0}};
         wpool_group groups[4];
         wpool *pool = test_pool_paused(1, 0);
         chain_begin(groups, 4);
@@ -271,8 +242,8 @@ TEST(the_first_error_goes_by_who_ended_first) {
     NEEDS_WORKERS();
     for (int way = 0; way < WAYS; way++) {
         gate doors[2] = {GATE_CLOSED, GATE_CLOSED};
-        member members[2] = {{.task = {.door = &doors[0], .error = 7}},
-                             {.task = {.door = &doors[1], .error = 8}}};
+        request members[2] = {{.task = {.door = &doors[0], .error = 7}},
+                              {.task = {.door = &doors[1], .error = 8}}};
         wpool_group top, groups[2];
         wpool *pool = pool_of(2);
         chain_begin(&top, 1);
@@ -290,7 +261,7 @@ TEST(the_first_error_goes_by_who_ended_first) {
 }
 
 TEST(a_discarded_member_has_ended_with_an_error) {
-    member members[2] = {{.id = 0}};
+    request members[2] = {{.id = 0}};
     wpool_group groups[2];
     wpool *pool = test_pool_paused(1, 0);
     chain_begin(groups, 2);
@@ -302,8 +273,8 @@ TEST(a_discarded_member_has_ended_with_an_error) {
     group_check(&groups[0], WPOOL_CANCELLED);
     CHECK(!wpool_group_cancelled(&groups[1]));
     test_destroy(pool);
-    member_check(&members[0], WPOOL_STATE_SUCCEEDED, 0);
-    member_check(&members[1], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    request_check(&members[0], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&members[1], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
 }
 
 /* ---- waiting on a worker ---- */
@@ -315,7 +286,7 @@ typedef struct helping {
     wpool_group groups[2];
     atomic_uint strange;
     unsigned strange_seen; /* before the wait returned */
-    member members[5][WAYS];
+    request members[5][WAYS];
     wpool *members_pool; /* NULL: of the job itself */
 } helping;
 
@@ -341,7 +312,7 @@ static void helping_run(wpool *pool, helping *h) {
     test_drain(pool);
     CHECK_EQ(atomic_load(&h->strange), STRANGERS);
     test_destroy(pool);
-    members_check(h->members[0], 5 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(h->members[0], 5 * WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_worker_that_waits_runs_members_and_nothing_else) {
@@ -410,7 +381,7 @@ typedef struct woken {
     wpool_group group;
     wpool *pool;
     gate waits, door;
-    member late;
+    request late;
 } woken;
 
 static void hand_in_late(void *arg) {
@@ -436,7 +407,7 @@ TEST(a_worker_that_waits_runs_members_that_come_later) {
     for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_ANY; help++)
         for (int round = 0; round < 20; round++) {
             woken w = {.waits = GATE_CLOSED, .door = GATE_CLOSED};
-            member held = {.task = {.door = &w.door}};
+            request held = {.task = {.door = &w.door}};
             helper late;
             wpool *other = pool_of(1);
             w.pool = pool_from((wpool_config){.workers = 1, .help = (wpool_help)help});
@@ -474,18 +445,16 @@ static int run_inside(void *arg, wpool_job *job) {
 }
 
 TEST(a_member_cannot_wait_for_its_group) {
-    static const wpool_fn ways[] = {wait_for_own_groups, run_inside};
-    for (size_t way = 0; way < COUNT_OF(ways); way++)
-        for (int is_owned = 0; is_owned < 2; is_owned++) {
+    static const wpool_fn fns[] = {wait_for_own_groups, run_inside};
+    for (size_t i = 0; i < COUNT_OF(fns); i++)
+        for (int way = 0; way < WAYS; way++) {
             wpool_group groups[4];
             wpool_job job;
+            wpool_id id;
             wpool *pool = pool_of(1);
             chain_begin(groups, 4);
             const wpool_options options = {.group = &groups[2]};
-            wpool_job_init(&job, ways[way], groups);
-            CHECK_EQ(is_owned ? wpool_submit_job(pool, &job, &options)
-                              : wpool_submit_with(pool, ways[way], groups, &options, NULL),
-                     WPOOL_OK);
+            CHECK_EQ(way_submit(pool, way, fns[i], groups, &options, &job, &id), WPOOL_OK);
             group_check(&groups[0], 0);
             test_destroy(pool);
         }
@@ -517,7 +486,7 @@ static void family_begin(wpool_group groups[4]) {
 
 TEST(queued_members_of_the_group_and_of_those_below_are_discarded) {
     for (unsigned workers = 1; workers <= 2; workers++) {
-        member members[4][WAYS] = {{{.id = 0}}};
+        request members[4][WAYS] = {{{.id = 0}}};
         wpool_group groups[4];
         wpool *pool = test_pool_paused(workers, 0);
         family_begin(groups);
@@ -529,7 +498,7 @@ TEST(queued_members_of_the_group_and_of_those_below_are_discarded) {
             CHECK_EQ(wpool_group_cancelled(&groups[i]), i == 1 || i == 2);
             for (int way = 0; way < OWNED; way++)
                 if (i == 1 || i == 2)
-                    member_check(&members[i][way], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                    request_check(&members[i][way], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
                 else
                     CHECK_EQ(atomic_load(&members[i][way].task.done_count), 0);
         }
@@ -544,17 +513,17 @@ TEST(queued_members_of_the_group_and_of_those_below_are_discarded) {
         test_destroy(pool);
         for (int i = 0; i < 4; i++)
             if (i == 1 || i == 2)
-                members_check(members[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                requests_check(members[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
             else
-                members_check(members[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
+                requests_check(members[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 static void check_refused(wpool *pool, wpool_group *group) {
     const wpool_stats_snapshot before = test_stats(pool);
     for (int way = 0; way < WAYS; way++) {
-        member m = {.id = 77};
-        CHECK_EQ(member_hand_in(pool, group, &m, way), WPOOL_CANCELLED);
+        request m = {.id = 77};
+        CHECK_EQ(member_try(pool, group, &m, way), WPOOL_CANCELLED);
         if (way == WITH_ID) CHECK_EQ(m.id, 0);
         if (way == OWNED) { /* it may be handed in elsewhere */
             CHECK_EQ(wpool_job_wait(&m.job, WPOOL_FOREVER), WPOOL_UNKNOWN);
@@ -583,12 +552,12 @@ TEST(a_cancelled_group_takes_no_job) {
     CHECK(!wpool_group_cancelled(&groups[2]));
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
     for (int i = 0; i < 4; i++) {
-        member members[WAYS] = {{.id = 0}};
+        request members[WAYS] = {{.id = 0}};
         if (i == 1) continue;
         members_submit(pool, &groups[i], members);
         group_check(&groups[i], 0);
         test_drain(pool);
-        members_check(members, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+        requests_check(members, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     }
     test_destroy(pool);
 }
@@ -606,8 +575,8 @@ TEST(a_full_pool_is_left_alone_by_a_job_of_a_cancelled_group) {
         chain_begin(&group, 1);
         CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
         for (int way = 0; way < WAYS; way++) {
-            member m = {.id = 0};
-            CHECK_EQ(member_hand_in(pool, &group, &m, way), WPOOL_CANCELLED);
+            request m = {.id = 0};
+            CHECK_EQ(member_try(pool, &group, &m, way), WPOOL_CANCELLED);
             CHECK_EQ(atomic_load(&m.task.done_count) + atomic_load(&m.task.run_count), 0);
         }
         CHECK_EQ(test_stats(pool).waiting, 2);
@@ -620,14 +589,14 @@ TEST(a_full_pool_is_left_alone_by_a_job_of_a_cancelled_group) {
 typedef struct blocked {
     wpool *pool;
     wpool_group *group;
-    member member;
+    request member;
     int way;
     wpool_status status;
 } blocked;
 
 static void submit_blocked(void *arg) {
     blocked *b = (blocked *)arg;
-    b->status = member_hand_in(b->pool, b->group, &b->member, b->way);
+    b->status = member_try(b->pool, b->group, &b->member, b->way);
 }
 
 /* It may have been accepted, but never runs; nobody waits until a worker has time for it. */
@@ -655,7 +624,7 @@ TEST(a_job_whose_submitter_was_blocked_does_not_outlive_its_group) {
             CHECK_EQ(test_stats(b.pool).discarded, b.status == WPOOL_OK);
             test_destroy(b.pool);
             if (b.status == WPOOL_OK)
-                member_check(&b.member, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                request_check(&b.member, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
             else
                 CHECK_EQ(b.status, WPOOL_CANCELLED);
         }
@@ -687,14 +656,14 @@ TEST(a_job_whose_submitter_is_blocked_is_not_waited_for) {
         CHECK_EQ(b.status, WPOOL_OK);
         group_check(&w.group, 0);
         test_destroy(b.pool);
-        member_check(&b.member, WPOOL_STATE_SUCCEEDED, 0);
+        request_check(&b.member, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 TEST(who_waits_for_a_group_is_woken_when_it_is_cancelled) {
     NEEDS_THREADS();
     for (int i = 0; i < 3; i++) {
-        member members[2] = {{.id = 0}};
+        request members[2] = {{.id = 0}};
         helper waiter;
         wpool_group groups[3];
         wpool *pool = test_pool_paused(1, 0);
@@ -706,13 +675,13 @@ TEST(who_waits_for_a_group_is_woken_when_it_is_cancelled) {
         CHECK_EQ(wpool_group_cancel(&groups[1]), WPOOL_OK);
         helper_join(&waiter);
         test_destroy(pool);
-        members_check(members, 2, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        requests_check(members, 2, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     }
 }
 
 /* The caller-owned one too: each on_done runs once, and is its last touch. */
 static void free_done(void *arg, const wpool_result *result) {
-    member *m = (member *)arg;
+    request *m = (request *)arg;
     CHECK_EQ(result->state, WPOOL_STATE_DISCARDED);
     CHECK_EQ(result->error, WPOOL_CANCELLED);
     memset((void *)m, 0xA5, sizeof *m);
@@ -726,7 +695,7 @@ TEST(on_done_of_a_cancelled_member_may_free_it) {
         chain_begin(groups, 2);
         const wpool_options options = {.group = &groups[1], .on_done = free_done};
         for (int i = 0; i < 20; i++) {
-            member *m = calloc(1, sizeof *m);
+            request *m = calloc(1, sizeof *m);
             wpool_job_init(&m->job, task_job, m);
             CHECK_EQ(wpool_submit_job(pool, &m->job, &options), WPOOL_OK);
         }
@@ -745,7 +714,7 @@ TEST(running_members_are_told_however_deep_and_others_are_not) {
     NEEDS_WORKERS();
     for (int cancelled = 0; cancelled < 4; cancelled++) {
         gate door = GATE_CLOSED;
-        member members[5][WAYS] = {{{.id = 0}}}; /* [4]: in no group */
+        request members[5][WAYS] = {{{.id = 0}}}; /* [4]: in no group */
         wpool_group groups[4];
         wpool *pool = pool_of(5 * WAYS);
         family_begin(groups);
@@ -764,8 +733,8 @@ TEST(running_members_are_told_however_deep_and_others_are_not) {
             for (int way = 0; way < WAYS; way++) {
                 task *t = &members[i][way].task;
                 CHECK_EQ(atomic_load(&t->was_told), t->is_patient);
-                member_check(&members[i][way],
-                             t->is_patient ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED, 5);
+                request_check(&members[i][way],
+                              t->is_patient ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED, 5);
             }
         test_destroy(pool);
     }
@@ -774,7 +743,7 @@ TEST(running_members_are_told_however_deep_and_others_are_not) {
 TEST(a_told_member_that_succeeds_has_succeeded) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member members[WAYS] = {{.id = 0}};
+    request members[WAYS] = {{.id = 0}};
     wpool_group groups[2];
     wpool *pool = pool_of(WAYS);
     chain_begin(groups, 2);
@@ -786,7 +755,7 @@ TEST(a_told_member_that_succeeds_has_succeeded) {
     CHECK_EQ(wpool_group_cancel(&groups[0]), WPOOL_OK);
     group_check(&groups[0], 0);
     test_destroy(pool);
-    members_check(members, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(members, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* A member that cancels a group, and is in it or not. */
@@ -809,17 +778,13 @@ TEST(a_member_cancels_its_own_group) {
     for (int cancelled = 0; cancelled < 3; cancelled++)
         for (int way = 0; way < WAYS; way++) {
             suicide s = {.cancelled = cancelled};
-            member rest[3][WAYS] = {{{.id = 0}}};
+            request rest[3][WAYS] = {{{.id = 0}}};
             wpool_job job;
             wpool_id id;
             wpool *pool = test_pool_paused(1, 0);
             chain_begin(s.groups, 3);
             const wpool_options options = {.group = &s.groups[1]};
-            wpool_job_init(&job, cancel_a_group, &s);
-            CHECK_EQ(way == OWNED ? wpool_submit_job(pool, &job, &options)
-                                  : wpool_submit_with(pool, cancel_a_group, &s, &options,
-                                                      way == PLAIN ? NULL : &id),
-                     WPOOL_OK);
+            CHECK_EQ(way_submit(pool, way, cancel_a_group, &s, &options, &job, &id), WPOOL_OK);
             for (int i = 0; i < 3; i++)
                 members_submit(pool, &s.groups[i], rest[i]);
             CHECK_EQ(wpool_start(pool), WPOOL_OK);
@@ -830,9 +795,9 @@ TEST(a_member_cancels_its_own_group) {
             test_destroy(pool);
             for (int i = 0; i < 3; i++)
                 if (i < cancelled)
-                    members_check(rest[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
+                    requests_check(rest[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
                 else
-                    members_check(rest[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                    requests_check(rest[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
         }
 }
 
@@ -893,11 +858,7 @@ TEST(loops_and_forked_children_of_members_are_told) {
             wpool *pool = pool_of(3);
             chain_begin(groups, 3);
             const wpool_options options = {.group = &groups[2]};
-            wpool_job_init(&job, fns[i], &p);
-            CHECK_EQ(way == OWNED
-                         ? wpool_submit_job(pool, &job, &options)
-                         : wpool_submit_with(pool, fns[i], &p, &options, way == PLAIN ? NULL : &id),
-                     WPOOL_OK);
+            CHECK_EQ(way_submit(pool, way, fns[i], &p, &options, &job, &id), WPOOL_OK);
             gate_await_count(&p.all_here, 3);
             CHECK_EQ(wpool_group_cancel(&groups[0]), WPOOL_OK);
             group_check(&groups[0], 1);
@@ -909,28 +870,9 @@ TEST(loops_and_forked_children_of_members_are_told) {
 
 /* ---- wpool_on_cancel ---- */
 
-typedef struct bell {
-    gate door;
-    pthread_t thread;
-    unsigned count; /* not atomic: who called and who looks must be in an order */
-} bell;
-
-static void ring(void *arg) {
-    bell *b = (bell *)arg;
-    b->thread = pthread_self();
-    b->count++;
-}
-
-static int listen_job(void *arg, wpool_job *job) {
-    bell *b = (bell *)arg;
-    CHECK_EQ(wpool_on_cancel(job, ring, b), WPOOL_OK);
-    gate_job(&b->door, job);
-    return 0;
-}
-
 TEST(who_listens_is_called_by_who_cancels_the_group) {
     NEEDS_WORKERS();
-    for (int is_owned = 0; is_owned < 2; is_owned++) {
+    for (int way = WITH_ID; way <= OWNED; way++) {
         bell bells[3] = {{.door = GATE_CLOSED}, {.door = GATE_CLOSED}, {.door = GATE_CLOSED}};
         wpool_group groups[4];
         wpool_job jobs[3];
@@ -939,10 +881,7 @@ TEST(who_listens_is_called_by_who_cancels_the_group) {
         family_begin(groups);
         for (int i = 0; i < 3; i++) { /* the last one is beside the group that is cancelled */
             const wpool_options options = {.group = &groups[i + 1]};
-            wpool_job_init(&jobs[i], listen_job, &bells[i]);
-            CHECK_EQ(is_owned ? wpool_submit_job(pool, &jobs[i], &options)
-                              : wpool_submit_with(pool, listen_job, &bells[i], &options, &id),
-                     WPOOL_OK);
+            CHECK_EQ(way_submit(pool, way, bell_job, &bells[i], &options, &jobs[i], &id), WPOOL_OK);
             gate_await_count(&bells[i].door, 1);
         }
         CHECK_EQ(wpool_group_cancel(&groups[1]), WPOOL_OK);
@@ -962,7 +901,7 @@ TEST(who_listens_is_called_by_who_cancels_the_group) {
 static int listen_too_late(void *arg, wpool_job *job) {
     bell *b = (bell *)arg;
     gate_job(&b->door, job);
-    CHECK_EQ(wpool_on_cancel(job, ring, b), WPOOL_CANCELLED);
+    CHECK_EQ(wpool_on_cancel(job, bell_ring, b), WPOOL_CANCELLED);
     CHECK_EQ(b->count, 1);
     return 0;
 }
@@ -988,7 +927,7 @@ TEST(who_listens_after_the_group_was_cancelled_is_called_at_once) {
 TEST(the_first_error_cancels_the_group_and_not_its_sisters) {
     for (int way = 0; way < WAYS; way++)
         for (int failing = 1; failing <= 2; failing++) {
-            member before = {.id = 0}, bad = {.task = {.error = 7}}, rest[4][WAYS] = {{{.id = 0}}};
+            request before = {.id = 0}, bad = {.task = {.error = 7}}, rest[4][WAYS] = {{{.id = 0}}};
             wpool_group groups[4];
             wpool *pool = test_pool_paused(1, 0);
             family_begin(groups);
@@ -1006,13 +945,13 @@ TEST(the_first_error_cancels_the_group_and_not_its_sisters) {
             group_check(&groups[3], 0);
             group_check(&groups[2], failing == 2 ? 7 : WPOOL_CANCELLED);
             test_destroy(pool);
-            member_check(&before, WPOOL_STATE_SUCCEEDED, 0);
-            member_check(&bad, WPOOL_STATE_FAILED, 7);
+            request_check(&before, WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&bad, WPOOL_STATE_FAILED, 7);
             for (int i = 0; i < 4; i++)
                 if (i == 1 || i == 2)
-                    members_check(rest[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+                    requests_check(rest[i], WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
                 else
-                    members_check(rest[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
+                    requests_check(rest[i], WAYS, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -1021,8 +960,8 @@ TEST(the_first_error_tells_those_that_run) {
     for (int way = 0; way < WAYS; way++)
         for (int leaves = 0; leaves < 2; leaves++) {
             gate door = GATE_CLOSED;
-            member patient[WAYS] = {{.id = 0}};
-            member bad = {.task = {.door = &door, .error = 7, .leaves = leaves}};
+            request patient[WAYS] = {{.id = 0}};
+            request bad = {.task = {.door = &door, .error = 7, .leaves = leaves}};
             wpool_group groups[2];
             wpool *pool = pool_of(WAYS + 1);
             chain_begin(groups, 2);
@@ -1035,8 +974,8 @@ TEST(the_first_error_tells_those_that_run) {
             gate_open(&door);
             group_check(&groups[0], leaves ? WPOOL_FAILED : 7);
             test_destroy(pool);
-            members_check(patient, WAYS, WPOOL_STATE_CANCELLED, 8);
-            member_check(&bad, WPOOL_STATE_FAILED, leaves ? WPOOL_FAILED : 7);
+            requests_check(patient, WAYS, WPOOL_STATE_CANCELLED, 8);
+            request_check(&bad, WPOOL_STATE_FAILED, leaves ? WPOOL_FAILED : 7);
         }
 }
 
@@ -1044,8 +983,8 @@ TEST(the_first_error_tells_those_that_run) {
 TEST(who_was_cancelled_cancels_nobody) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member told = {.task = {.door = &door, .error = 7, .is_patient = true}}, queued = {.id = 0};
-    member rest[WAYS] = {{.id = 0}};
+    request told = {.task = {.door = &door, .error = 7, .is_patient = true}}, queued = {.id = 0};
+    request rest[WAYS] = {{.id = 0}};
     wpool_group groups[2];
     wpool *pool = pool_of(1);
     chain_begin(groups, 2);
@@ -1061,17 +1000,17 @@ TEST(who_was_cancelled_cancels_nobody) {
     group_check(&groups[0], WPOOL_CANCELLED);
     CHECK(!wpool_group_cancelled(&groups[1]));
     test_destroy(pool);
-    member_check(&told, WPOOL_STATE_CANCELLED, 7);
-    members_check(rest, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&told, WPOOL_STATE_CANCELLED, 7);
+    requests_check(rest, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(an_error_of_before_cancels_nothing) {
-    member bad[WAYS], good[WAYS] = {{.id = 0}};
+    request bad[WAYS], good[WAYS] = {{.id = 0}};
     wpool_group group;
     wpool *pool = pool_of(1);
     chain_begin(&group, 1);
     for (int way = 0; way < WAYS; way++)
-        bad[way] = (member){.task = {.error = 7}};
+        bad[way] = (request){.task = {.error = 7}};
     members_submit(pool, &group, bad);
     group_check(&group, 7);
     CHECK_EQ(wpool_group_cancel_on_error(&group), WPOOL_OK);
@@ -1080,8 +1019,8 @@ TEST(an_error_of_before_cancels_nothing) {
     group_check(&group, 7);
     CHECK(!wpool_group_cancelled(&group));
     test_destroy(pool);
-    members_check(good, WAYS, WPOOL_STATE_SUCCEEDED, 0);
-    members_check(bad, WAYS, WPOOL_STATE_FAILED, 7);
+    requests_check(good, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(bad, WAYS, WPOOL_STATE_FAILED, 7);
 }
 
 static int nothing_job(void *arg, wpool_job *job) {
@@ -1109,7 +1048,7 @@ static void check_stopped(wpool *pool) {
 
 TEST(cancelling_a_group_discards_what_is_queued_in_its_pools) {
     for (int cancelled = 0; cancelled < 3; cancelled++) {
-        member queued[4][WAYS] = {{{.id = 0}}};
+        request queued[4][WAYS] = {{{.id = 0}}};
         wpool_group groups[4];
         wpool *pools[4];
         family_begin(groups);
@@ -1124,9 +1063,9 @@ TEST(cancelling_a_group_discards_what_is_queued_in_its_pools) {
                 check_stopped(pools[i]);
             else
                 test_destroy(pools[i]);
-            members_check(queued[i], WAYS,
-                          is_stopped ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                          is_stopped ? WPOOL_CANCELLED : 0);
+            requests_check(queued[i], WAYS,
+                           is_stopped ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                           is_stopped ? WPOOL_CANCELLED : 0);
         }
     }
 }
@@ -1134,18 +1073,18 @@ TEST(cancelling_a_group_discards_what_is_queued_in_its_pools) {
 TEST(cancelling_a_group_tells_what_runs_in_its_pools) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member told[3][WAYS], other[WAYS];
+    request told[3][WAYS], other[WAYS];
     wpool_group groups[4];
     wpool *pools[3], *beside;
     family_begin(groups);
     beside = pool_below(&groups[3], WAYS, false);
     for (int way = 0; way < WAYS; way++)
-        other[way] = (member){.task = {.door = &door}};
+        other[way] = (request){.task = {.door = &door}};
     members_submit(beside, NULL, other);
     for (int i = 0; i < 3; i++) { /* two below one group, and one deeper */
         pools[i] = pool_below(&groups[1 + i / 2], WAYS, false);
         for (int way = 0; way < WAYS; way++)
-            told[i][way] = (member){.task = {.door = &door, .error = 4, .is_patient = true}};
+            told[i][way] = (request){.task = {.door = &door, .error = 4, .is_patient = true}};
         members_submit(pools[i], NULL, told[i]);
     }
     gate_await_count(&door, 4 * WAYS);
@@ -1153,12 +1092,12 @@ TEST(cancelling_a_group_tells_what_runs_in_its_pools) {
     gate_open(&door);
     for (int i = 0; i < 3; i++) {
         check_stopped(pools[i]);
-        members_check(told[i], WAYS, WPOOL_STATE_CANCELLED, 4);
+        requests_check(told[i], WAYS, WPOOL_STATE_CANCELLED, 4);
     }
     test_drain(beside);
     CHECK_EQ(wpool_stop(beside, WPOOL_HOT), WPOOL_OK);
     test_destroy(beside);
-    members_check(other, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(other, WAYS, WPOOL_STATE_SUCCEEDED, 0);
     for (int way = 0; way < WAYS; way++)
         CHECK(!atomic_load(&other[way].task.was_told));
 }
@@ -1189,7 +1128,7 @@ TEST(a_pool_that_is_gone_is_not_stopped) {
 TEST(a_pool_that_was_stopped_already_is_stopped_hot) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member m = {.task = {.door = &door, .is_patient = true}};
+    request m = {.task = {.door = &door, .is_patient = true}};
     wpool_group group;
     chain_begin(&group, 1);
     wpool *pool = pool_below(&group, 1, false);
@@ -1205,7 +1144,7 @@ TEST(a_pool_that_was_stopped_already_is_stopped_hot) {
 TEST(the_jobs_of_pools_are_no_members) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member held = {.task = {.door = &door, .error = 3}}, mine[WAYS] = {{.id = 0}};
+    request held = {.task = {.door = &door, .error = 3}}, mine[WAYS] = {{.id = 0}};
     wpool_group group;
     chain_begin(&group, 1);
     CHECK_EQ(wpool_group_cancel_on_error(&group), WPOOL_OK);
@@ -1218,12 +1157,12 @@ TEST(the_jobs_of_pools_are_no_members) {
     test_drain(pool);
     CHECK(!wpool_group_cancelled(&group));
     test_destroy(pool);
-    member_check(&held, WPOOL_STATE_FAILED, 3);
+    request_check(&held, WPOOL_STATE_FAILED, 3);
 }
 
 TEST(a_group_has_pools_and_members_in_them) {
     for (int round = 0; round < 20; round++) {
-        member members[4][WAYS] = {{{.id = 0}}};
+        request members[4][WAYS] = {{{.id = 0}}};
         wpool_group groups[2];
         wpool *pools[2];
         chain_begin(groups, 2);
@@ -1239,7 +1178,7 @@ TEST(a_group_has_pools_and_members_in_them) {
             test_destroy(pools[i]);
         CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_NOW, NULL), WPOOL_OK);
         for (int i = 0; i < 4 * WAYS; i++) {
-            member *m = &members[i / WAYS][i % WAYS];
+            request *m = &members[i / WAYS][i % WAYS];
             CHECK_EQ(atomic_load(&m->task.done_count), 1);
             CHECK_EQ(atomic_load(&m->task.run_count),
                      atomic_load(&m->task.state) == WPOOL_STATE_SUCCEEDED);
@@ -1262,7 +1201,7 @@ static void cancel_it(void *arg) { CHECK_EQ(wpool_group_cancel((wpool_group *)ar
 TEST(pools_end_while_their_group_is_cancelled) {
     NEEDS_THREADS();
     for (unsigned round = 0; round < ROUNDS / 10; round++) {
-        member members[4][WAYS] = {{{.id = 0}}};
+        request members[4][WAYS] = {{{.id = 0}}};
         wpool_group groups[2];
         wpool *pools[2];
         helper canceller;
@@ -1272,8 +1211,8 @@ TEST(pools_end_while_their_group_is_cancelled) {
                 pool_below(i == round % 2 ? &groups[1] : NULL, 1 + round % 3, round % 5 == 0);
         for (int i = 0; i < 4; i++)
             for (int way = 0; way < WAYS; way++) {
-                member *m = &members[i][way];
-                const wpool_status status = member_hand_in(pools[i % 2], &groups[i / 2], m, way);
+                request *m = &members[i][way];
+                const wpool_status status = member_try(pools[i % 2], &groups[i / 2], m, way);
                 CHECK_EQ(status, WPOOL_OK);
             }
         helper_start(&canceller, cancel_it, &groups[round % 4 / 2]);
@@ -1299,7 +1238,7 @@ TEST(a_pool_is_there_until_the_canceller_is_done_with_it) {
     for (int has_member = 0; has_member < 2; has_member++)
         for (int is_late = 0; is_late < 2; is_late++) {
             gate door = GATE_CLOSED;
-            member m = {.id = 0};
+            request m = {.id = 0};
             wpool_group group;
             const wpool_options options = {.group = &group, .on_done = wait_when_done};
             helper canceller, destroyer;
@@ -1329,7 +1268,7 @@ static int cancel_upstream(void *arg, wpool_job *job) {
 }
 
 TEST(a_job_cancels_the_group_above_its_pool) {
-    member queued[WAYS] = {{.id = 0}};
+    request queued[WAYS] = {{.id = 0}};
     wpool_group groups[2];
     chain_begin(groups, 2);
     wpool *pool = pool_below(&groups[1], 1, true);
@@ -1339,7 +1278,7 @@ TEST(a_job_cancels_the_group_above_its_pool) {
     test_drain(pool);
     CHECK_EQ(test_stats(pool).cancelled, 1);
     check_stopped(pool);
-    members_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
 }
 
 /* ---- members and what else happens to jobs ---- */
@@ -1347,9 +1286,9 @@ TEST(a_job_cancels_the_group_above_its_pool) {
 TEST(a_member_is_cancelled_alone_by_its_id) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member members[2] = {{.task = {.door = &door, .error = 9, .is_patient = true}},
-                         {.task = {.door = &door}}};
-    member queued[2] = {{.id = 0}};
+    request members[2] = {{.task = {.door = &door, .error = 9, .is_patient = true}},
+                          {.task = {.door = &door}}};
+    request queued[2] = {{.id = 0}};
     wpool_group groups[2];
     wpool *pool = pool_of(2);
     chain_begin(groups, 2);
@@ -1365,21 +1304,21 @@ TEST(a_member_is_cancelled_alone_by_its_id) {
     group_check(&groups[0], WPOOL_CANCELLED);
     CHECK(!atomic_load(&members[1].task.was_told));
     test_destroy(pool);
-    member_check(&members[0], WPOOL_STATE_CANCELLED, 9);
-    member_check(&members[1], WPOOL_STATE_SUCCEEDED, 0);
-    member_check(&queued[0], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-    member_check(&queued[1], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&members[0], WPOOL_STATE_CANCELLED, 9);
+    request_check(&members[1], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&queued[0], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    request_check(&queued[1], WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(stopping_the_pool_ends_its_members_and_leaves_the_group) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member running[WAYS], queued[WAYS] = {{.id = 0}}, elsewhere[WAYS] = {{.id = 0}};
+    request running[WAYS], queued[WAYS] = {{.id = 0}}, elsewhere[WAYS] = {{.id = 0}};
     wpool_group groups[2];
     wpool *pool = pool_of(WAYS), *other = test_pool_paused(1, 0);
     chain_begin(groups, 2);
     for (int way = 0; way < WAYS; way++)
-        running[way] = (member){.task = {.door = &door, .error = 9, .is_patient = true}};
+        running[way] = (request){.task = {.door = &door, .error = 9, .is_patient = true}};
     members_submit(pool, &groups[1], running);
     gate_await_count(&door, WAYS);
     members_submit(pool, &groups[1], queued);
@@ -1393,9 +1332,9 @@ TEST(stopping_the_pool_ends_its_members_and_leaves_the_group) {
     CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_FOREVER, NULL), WPOOL_OK);
     test_destroy(pool);
     test_destroy(other);
-    members_check(running, WAYS, WPOOL_STATE_CANCELLED, 9);
-    members_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-    members_check(elsewhere, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(running, WAYS, WPOOL_STATE_CANCELLED, 9);
+    requests_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    requests_check(elsewhere, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 static void end_by_stop(wpool *pool) { CHECK_EQ(wpool_stop(pool, WPOOL_GRACEFUL), WPOOL_OK); }
@@ -1409,7 +1348,7 @@ static void end_by_close(wpool *pool) { CHECK_EQ(wpool_close(pool), WPOOL_OK); }
 TEST(the_end_of_a_pool_is_the_end_of_its_members) {
     static void (*const ends[])(wpool *) = {end_by_stop, end_by_shutdown, end_by_close, NULL};
     for (size_t i = 0; i < COUNT_OF(ends); i++) {
-        member members[WAYS] = {{.id = 0}};
+        request members[WAYS] = {{.id = 0}};
         wpool_group groups[2];
         wpool *pool = test_pool_paused(2, 0);
         chain_begin(groups, 2);
@@ -1417,24 +1356,24 @@ TEST(the_end_of_a_pool_is_the_end_of_its_members) {
         if (ends[i]) ends[i](pool);
         test_destroy(pool);
         group_check(&groups[0], i == 0 ? WPOOL_CANCELLED : 0);
-        members_check(members, WAYS, i == 0 ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
-                      i == 0 ? WPOOL_CANCELLED : 0);
+        requests_check(members, WAYS, i == 0 ? WPOOL_STATE_DISCARDED : WPOOL_STATE_SUCCEEDED,
+                       i == 0 ? WPOOL_CANCELLED : 0);
         memset((void *)groups, 0xA5, sizeof groups);
     }
 }
 
 TEST(a_forgotten_member_is_a_member) {
-    member queued[2] = {{.id = 0}};
+    request queued[2] = {{.id = 0}};
     wpool_group group;
     wpool *pool = test_pool_paused(1, 0);
     for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
-        member *m = &queued[is_cancelled];
+        request *m = &queued[is_cancelled];
         chain_begin(&group, 1);
         member_submit(pool, &group, m, WITH_ID);
         CHECK_EQ(wpool_forget(pool, m->id), WPOOL_OK);
         if (is_cancelled) {
             CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
-            member_check(m, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+            request_check(m, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
         } else {
             CHECK_EQ(wpool_start(pool), WPOOL_OK);
         }
@@ -1444,13 +1383,13 @@ TEST(a_forgotten_member_is_a_member) {
         CHECK_EQ(wpool_pause(pool), is_cancelled ? WPOOL_ALREADY : WPOOL_OK);
     }
     test_destroy(pool);
-    member_check(&queued[0], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&queued[0], WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_forgotten_member_that_runs_is_told) {
     NEEDS_WORKERS();
     gate door = GATE_CLOSED;
-    member m = {.task = {.door = &door, .is_patient = true, .error = 2}};
+    request m = {.task = {.door = &door, .is_patient = true, .error = 2}};
     wpool_group group;
     wpool *pool = pool_of(1);
     chain_begin(&group, 1);
@@ -1461,12 +1400,12 @@ TEST(a_forgotten_member_that_runs_is_told) {
     CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
     group_check(&group, 2);
     test_destroy(pool);
-    member_check(&m, WPOOL_STATE_CANCELLED, 2);
+    request_check(&m, WPOOL_STATE_CANCELLED, 2);
 }
 
 TEST(a_member_that_is_dropped_has_ended) {
     for (int way = 0; way < WAYS; way++) {
-        member old = {.id = 0}, young = {.id = 0};
+        request old = {.id = 0}, young = {.id = 0};
         wpool_group group;
         wpool *pool = pool_from((wpool_config){.workers = 1,
                                                .queue_capacity = 1,
@@ -1483,7 +1422,7 @@ TEST(a_member_that_is_dropped_has_ended) {
 }
 
 TEST(the_results_of_members_are_taken) {
-    member members[2] = {{.id = 0}};
+    request members[2] = {{.id = 0}};
     wpool_group group;
     wpool_result result;
     wpool *pool = pool_from((wpool_config){.workers = 1, .results = true, .start_paused = true});
@@ -1508,7 +1447,7 @@ static void cancel_when_done(void *arg, const wpool_result *result) {
 
 TEST(on_done_cancels_a_group) {
     for (int is_member = 0; is_member < 2; is_member++) {
-        member queued[WAYS] = {{.id = 0}};
+        request queued[WAYS] = {{.id = 0}};
         wpool_group group;
         wpool *pool = test_pool_paused(1, 0);
         chain_begin(&group, 1);
@@ -1520,7 +1459,7 @@ TEST(on_done_cancels_a_group) {
         test_drain(pool);
         group_check(&group, WPOOL_CANCELLED);
         test_destroy(pool);
-        members_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        requests_check(queued, WAYS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
     }
 }
 
@@ -1569,7 +1508,7 @@ TEST(who_has_ended_is_in_no_group) {
     enum { COUNT = 3 * WPOOL_RECORDS };
     gate door = GATE_CLOSED;
     atomic_uint count = 0;
-    member last[2] = {{.task = {.door = &door}}, {.task = {.door = &door}}};
+    request last[2] = {{.task = {.door = &door}}, {.task = {.door = &door}}};
     static wpool_job jobs[COUNT];
     wpool_group group;
     const wpool_options options = {.group = &group};
@@ -1600,7 +1539,7 @@ TEST(members_leave_no_memory_behind) {
     memory used = {0};
     const wpool_allocator allocator = memory_allocator(&used);
     for (int i = 0; i < 5; i++) {
-        static member members[100][WAYS];
+        static request members[100][WAYS];
         wpool_group groups[3];
         wpool *pool =
             pool_from((wpool_config){.workers = 2, .allocator = &allocator, .start_paused = i % 2});
@@ -1704,7 +1643,7 @@ TEST(a_group_is_not_below_itself) {
 }
 
 TEST(a_job_that_is_refused_is_in_no_group) {
-    member m = {.id = 77};
+    request m = {.id = 77};
     wpool_group group;
     const wpool_options options = {.group = &group};
     wpool *pool = pool_from((wpool_config){
@@ -1716,7 +1655,7 @@ TEST(a_job_that_is_refused_is_in_no_group) {
     for (int is_closed = 0; is_closed < 2; is_closed++) {
         if (is_closed) CHECK_EQ(wpool_close(pool), WPOOL_OK);
         for (int way = 0; way < WAYS; way++)
-            CHECK_EQ(member_hand_in(pool, &group, &m, way), is_closed ? WPOOL_CLOSED : WPOOL_FULL);
+            CHECK_EQ(member_try(pool, &group, &m, way), is_closed ? WPOOL_CLOSED : WPOOL_FULL);
         CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
     }
     group_check(&group, 0);
@@ -1787,10 +1726,7 @@ static bool race_submit(race *x, wpool *pool, unsigned group) {
     r->number = number;
     r->group = group;
     r->way = (int)test_choose(x->seed, WAYS);
-    wpool_job_init(&r->job, racer_job, r);
-    r->accepted = r->way == OWNED ? wpool_submit_job(pool, &r->job, &options)
-                                  : wpool_submit_with(pool, racer_job, r, &options,
-                                                      r->way == PLAIN ? NULL : &r->id);
+    r->accepted = way_submit(pool, r->way, racer_job, r, &options, &r->job, &r->id);
     CHECK(r->accepted == WPOOL_OK || r->accepted == WPOOL_CANCELLED);
     if (r->way == WITH_ID && r->accepted == WPOOL_OK) race_meddle(x, pool, r->id);
     return true;
@@ -1859,12 +1795,12 @@ static void race_replant(race *x, bool is_first) {
 
 /* A pool that is there for a moment. */
 static void race_with_a_pool(race *x, unsigned group) {
-    member members[WAYS] = {{.id = 0}};
+    request members[WAYS] = {{.id = 0}};
     bool is_in[WAYS];
     wpool *pool = pool_below(test_choose(x->seed, 2) ? &x->groups[group] : NULL, 1, false);
     for (int way = 0; way < WAYS; way++) {
         wpool_group *other = &x->groups[test_choose(x->seed, GROUPS)];
-        const wpool_status status = member_hand_in(pool, other, &members[way], way);
+        const wpool_status status = member_try(pool, other, &members[way], way);
         CHECK(status == WPOOL_OK || status == WPOOL_CANCELLED || status == WPOOL_CLOSED);
         is_in[way] = status == WPOOL_OK;
     }

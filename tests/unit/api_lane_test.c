@@ -3,6 +3,7 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 #include <limits.h>
 #include <math.h>
 
@@ -15,58 +16,12 @@ enum { LANES = 10000, PER_LANE = 100, ROUNDS = 5000, STEPS = 5000 };
 /* More than a worker takes at once, and than its deque holds at first. */
 enum { MANY = 3 * WPOOL_BATCH };
 
-static void lane_begin(wpool_lane *lane, wpool *pool, unsigned max_running, size_t max_waiting) {
-    memset((void *)lane, 0xA5, sizeof *lane);
-    lane->max_running = max_running;
-    lane->max_waiting = max_waiting;
-    lane->rate = (wpool_rate){0};
-    CHECK_EQ(wpool_lane_init(lane, pool), WPOOL_OK);
+static void rider_submit(wpool *pool, request *r, int way, wpool_lane *lane) {
+    request_submit(pool, r, way, (wpool_options){.lane = lane});
 }
 
-/* Nobody touches it any more. */
-static void lane_end(wpool_lane *lane) {
-    CHECK_EQ(wpool_lane_destroy(lane), WPOOL_OK);
-    memset((void *)lane, 0xA5, sizeof *lane);
-}
-
-static void start(wpool *pool) { CHECK_EQ(wpool_start(pool), WPOOL_OK); }
-
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a job */
-
-typedef struct rider {
-    task task;
-    wpool_id id;
-    wpool_job job;
-} rider;
-
-static wpool_status rider_hand_in(wpool *pool, rider *r, int way, wpool_options options) {
-    options.on_done = task_done;
-    if (way == PLAIN) return wpool_submit_with(pool, task_job, &r->task, &options, NULL);
-    if (way == WITH_ID) return wpool_submit_with(pool, task_job, &r->task, &options, &r->id);
-    wpool_job_init(&r->job, task_job, &r->task);
-    return wpool_submit_job(pool, &r->job, &options);
-}
-
-static void rider_submit(wpool *pool, rider *r, int way, wpool_lane *lane) {
-    CHECK_EQ(rider_hand_in(pool, r, way, (wpool_options){.lane = lane}), WPOOL_OK);
-}
-
-/* One in each way, in turn. */
-static void riders_submit(wpool *pool, rider *riders, int count, wpool_lane *lane) {
-    for (int i = 0; i < count; i++)
-        rider_submit(pool, &riders[i], i % WAYS, lane);
-}
-
-static void rider_check(rider *r, wpool_state state, int error) {
-    CHECK_EQ(r->task.done_count, 1);
-    CHECK_EQ(r->task.state, state);
-    CHECK_EQ(r->task.seen_error, error);
-    CHECK_EQ(r->task.run_count, state != WPOOL_STATE_DISCARDED);
-}
-
-static void riders_check(rider *riders, int count, wpool_state state, int error) {
-    for (int i = 0; i < count; i++)
-        rider_check(&riders[i], state, error);
+static void riders_submit(wpool *pool, request *riders, size_t count, wpool_lane *lane) {
+    requests_submit(pool, riders, count, (wpool_options){.lane = lane});
 }
 
 static wpool_status submit_in(wpool *pool, wpool_fn fn, void *arg, wpool_lane *lane, wpool_id *id) {
@@ -105,11 +60,7 @@ static void car_submit(wpool *pool, car *c, track *t, unsigned number, int way) 
                                    .priority = (wpool_priority)(number % (WPOOL_LOW + 1))};
     wpool_id id;
     c->seat = (seat){t, number};
-    wpool_job_init(&c->job, seat_job, &c->seat);
-    CHECK_EQ(way == OWNED
-                 ? wpool_submit_job(pool, &c->job, &options)
-                 : wpool_submit_with(pool, seat_job, &c->seat, &options, way == PLAIN ? NULL : &id),
-             WPOOL_OK);
+    CHECK_EQ(way_submit(pool, way, seat_job, &c->seat, &options, &c->job, &id), WPOOL_OK);
 }
 
 /* Whatever the pool's order is, and the priorities of its jobs. */
@@ -130,7 +81,7 @@ TEST(the_jobs_of_a_lane_run_one_after_the_other_in_their_order) {
                 for (unsigned i = 0; i < MANY; i++)
                     for (int t = 0; t < 3; t++)
                         car_submit(pool, &cars[t][i], &tracks[t], i, (int)i % WAYS);
-                if (is_paused) start(pool);
+                if (is_paused) test_start(pool);
                 test_drain(pool);
                 for (int t = 0; t < 3; t++) {
                     CHECK_EQ(tracks[t].next, MANY);
@@ -142,14 +93,12 @@ TEST(the_jobs_of_a_lane_run_one_after_the_other_in_their_order) {
 
 TEST(jobs_wait_in_their_lane_while_another_runs) {
     NEEDS_WORKERS();
-    static rider riders[100];
+    static request riders[100];
     wpool_lane lane;
     hold h = HOLD_EMPTY;
     wpool *pool = pool_of(3);
-    hold_init(&h);
     lane_begin(&lane, pool, 1, 0);
-    CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
-    gate_await_count(&h.running, 1);
+    hold_lane(&h, pool, &lane, 1);
     riders_submit(pool, riders, 100, &lane);
     test_let_others_run();
     for (int i = 0; i < 100; i++)
@@ -162,7 +111,7 @@ TEST(jobs_wait_in_their_lane_while_another_runs) {
     CHECK_EQ(test_stats(pool).delayed, 0);
     lane_end(&lane);
     test_destroy(pool);
-    riders_check(riders, 100, WPOOL_STATE_SUCCEEDED, 0);
+    requests_check(riders, 100, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(as_many_run_at_once_as_the_lane_allows) {
@@ -171,10 +120,8 @@ TEST(as_many_run_at_once_as_the_lane_allows) {
         hold h = HOLD_EMPTY;
         wpool_lane lane;
         wpool *pool = pool_of(4);
-        hold_init(&h);
         lane_begin(&lane, pool, limit, 0);
-        for (unsigned i = 0; i < 20; i++)
-            CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
+        hold_lane(&h, pool, &lane, 20);
         for (unsigned i = 0; i <= 20 - limit; i++) {
             gate_await_count(&h.running, limit + i);
             test_let_others_run();
@@ -183,9 +130,7 @@ TEST(as_many_run_at_once_as_the_lane_allows) {
             hold_release(&h, 1);
         }
         hold_release(&h, limit - 1);
-        test_drain(pool);
-        lane_end(&lane);
-        test_destroy(pool);
+        lane_and_pool_end(&lane, pool);
     }
 }
 
@@ -194,29 +139,23 @@ TEST(a_limit_that_is_never_reached_holds_nobody_back) {
     hold h = HOLD_EMPTY;
     wpool_lane lane;
     wpool *pool = pool_of(4);
-    hold_init(&h);
     lane_begin(&lane, pool, UINT_MAX, 0);
-    for (int i = 0; i < 4; i++)
-        CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
+    hold_lane(&h, pool, &lane, 4);
     gate_await_count(&h.running, 4);
     hold_release(&h, 4);
-    test_drain(pool);
-    lane_end(&lane);
-    test_destroy(pool);
+    lane_and_pool_end(&lane, pool);
 }
 
 TEST(a_lane_at_its_limit_leaves_the_workers_to_the_others) {
     NEEDS_WORKERS();
     hold h = HOLD_EMPTY;
-    static rider riders[MANY];
+    static request riders[MANY];
     atomic_uint plain = 0, beside = 0;
     wpool_lane lane, other;
     wpool *pool = pool_of(2);
-    hold_init(&h);
     lane_begin(&lane, pool, 1, 0);
     lane_begin(&other, pool, 1, 0);
-    CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
-    gate_await_count(&h.running, 1);
+    hold_lane(&h, pool, &lane, 1);
     riders_submit(pool, riders, MANY, &lane);
     for (int i = 0; i < MANY; i++) {
         count_submit(pool, &plain, 1);
@@ -234,7 +173,7 @@ TEST(a_lane_at_its_limit_leaves_the_workers_to_the_others) {
 }
 
 TEST(jobs_of_a_lane_have_no_place_in_the_queue) {
-    static rider riders[MANY];
+    static request riders[MANY];
     atomic_uint count = 0;
     wpool_lane lane;
     wpool *pool = pool_from((wpool_config){
@@ -244,40 +183,36 @@ TEST(jobs_of_a_lane_have_no_place_in_the_queue) {
     count_submit(pool, &count, 2);
     CHECK_EQ(wpool_submit(pool, count_job, &count, NULL), WPOOL_FULL);
     CHECK_EQ(test_stats(pool).waiting, MANY + 2);
-    start(pool);
-    test_drain(pool);
-    lane_end(&lane);
-    test_destroy(pool);
-    riders_check(riders, MANY, WPOOL_STATE_SUCCEEDED, 0);
+    test_start(pool);
+    lane_and_pool_end(&lane, pool);
+    requests_check(riders, MANY, WPOOL_STATE_SUCCEEDED, 0);
     CHECK_EQ(count, 2);
 }
 
 TEST(a_paused_pool_starts_no_job_of_a_lane) {
     NEEDS_WORKERS();
     hold h = HOLD_EMPTY;
-    rider next = {.id = 0};
+    request next = {.id = 0};
     wpool_lane lane;
     wpool *pool = pool_of(2);
-    hold_init(&h);
     lane_begin(&lane, pool, 1, 0);
-    CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
-    gate_await_count(&h.running, 1);
+    hold_lane(&h, pool, &lane, 1);
     CHECK_EQ(wpool_pause(pool), WPOOL_OK);
     rider_submit(pool, &next, PLAIN, &lane);
     hold_release(&h, 1);
     test_await_running(pool, 0);
     test_let_others_run();
     CHECK_EQ(next.task.run_count, 0);
-    start(pool);
+    test_start(pool);
     test_drain(pool);
-    rider_check(&next, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&next, WPOOL_STATE_SUCCEEDED, 0);
     lane_end(&lane);
     test_destroy(pool);
 }
 
 TEST(a_job_that_leaves_its_thread_leaves_its_lane) {
     NEEDS_WORKERS();
-    rider riders[10];
+    request riders[10];
     wpool_lane lane;
     wpool *pool = test_pool_paused(2, 0);
     memset((void *)riders, 0, sizeof riders);
@@ -285,7 +220,7 @@ TEST(a_job_that_leaves_its_thread_leaves_its_lane) {
     for (int i = 0; i < 10; i++)
         riders[i].task.leaves = i % 2;
     riders_submit(pool, riders, 10, &lane);
-    start(pool);
+    test_start(pool);
     test_drain(pool);
     CHECK_EQ(test_stats(pool).failed, 5);
     lane_end(&lane);
@@ -295,7 +230,7 @@ TEST(a_job_that_leaves_its_thread_leaves_its_lane) {
 }
 
 TEST(failed_jobs_hold_nobody_up) {
-    rider riders[10];
+    request riders[10];
     wpool_lane lane;
     wpool *pool = test_pool_paused(2, 0);
     memset((void *)riders, 0, sizeof riders);
@@ -303,11 +238,9 @@ TEST(failed_jobs_hold_nobody_up) {
     for (int i = 0; i < 10; i++)
         riders[i].task.error = 7;
     riders_submit(pool, riders, 10, &lane);
-    start(pool);
-    test_drain(pool);
-    lane_end(&lane);
-    test_destroy(pool);
-    riders_check(riders, 10, WPOOL_STATE_FAILED, 7);
+    test_start(pool);
+    lane_and_pool_end(&lane, pool);
+    requests_check(riders, 10, WPOOL_STATE_FAILED, 7);
 }
 
 /* ---- a full lane ---- */
@@ -316,19 +249,16 @@ TEST(failed_jobs_hold_nobody_up) {
 typedef struct crowd {
     wpool *pool;
     wpool_lane lane;
+    wpool_options options; /* they name the lane */
     hold hold;
     unsigned max_waiting;
 } crowd;
 
 static void crowd_begin(crowd *c, wpool_when_full when_full, unsigned max_waiting) {
-    *c = (crowd){.hold = HOLD_EMPTY, .max_waiting = max_waiting};
+    *c = (crowd){.options = {.lane = &c->lane}, .hold = HOLD_EMPTY, .max_waiting = max_waiting};
     c->pool = pool_from((wpool_config){.workers = 2, .when_full = when_full});
-    hold_init(&c->hold);
     lane_begin(&c->lane, c->pool, 1, max_waiting);
-    for (unsigned i = 0; i <= max_waiting; i++) {
-        CHECK_EQ(submit_in(c->pool, hold_job, &c->hold, &c->lane, NULL), WPOOL_OK);
-        gate_await_count(&c->hold.running, 1);
-    }
+    hold_lane(&c->hold, c->pool, &c->lane, 1 + max_waiting);
 }
 
 static void crowd_end(crowd *c) {
@@ -343,14 +273,14 @@ TEST(a_full_lane_refuses_whatever_the_pool_does_but_block) {
     for (int when_full = WPOOL_REFUSE; when_full <= WPOOL_DROP_OLDEST; when_full++)
         for (unsigned max_waiting = 1; max_waiting <= 100; max_waiting *= 10) {
             crowd c;
-            rider refused[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
+            request refused[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
             atomic_uint count = 0;
             wpool_group group;
             const wpool_options options = {.lane = &c.lane, .group = &group};
             CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
             crowd_begin(&c, (wpool_when_full)when_full, max_waiting);
             for (int way = 0; way < WAYS; way++)
-                CHECK_EQ(rider_hand_in(c.pool, &refused[way], way, options), WPOOL_FULL);
+                CHECK_EQ(request_try(c.pool, &refused[way], way, options), WPOOL_FULL);
             CHECK_EQ(refused[WITH_ID].id, 0);
             CHECK_EQ(wpool_job_wait(&refused[OWNED].job, WPOOL_NOW), WPOOL_UNKNOWN);
             CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
@@ -369,37 +299,11 @@ TEST(a_full_lane_refuses_whatever_the_pool_does_but_block) {
         }
 }
 
-/* One submit by a helper, that is to block. */
-typedef struct attempt {
-    crowd *crowd;
-    atomic_uint *returned;
-    wpool_status status;
-    helper helper;
-} attempt;
-
-static void attempt_submit(void *arg) {
-    attempt *a = (attempt *)arg;
-    a->status = submit_in(a->crowd->pool, hold_job, &a->crowd->hold, &a->crowd->lane, NULL);
-    atomic_fetch_add(a->returned, 1);
-}
-
 enum { ATTEMPTS = 4 };
 
-static void attempts_start(attempt *attempts, crowd *c, atomic_uint *returned) {
-    for (int i = 0; i < ATTEMPTS; i++) {
-        attempts[i] = (attempt){.crowd = c, .returned = returned};
-        helper_start(&attempts[i].helper, attempt_submit, &attempts[i]);
-    }
-    for (int i = 0; i < ATTEMPTS; i++)
-        helper_await_sleep(&attempts[i].helper);
-    CHECK_EQ(*returned, 0);
-}
-
-static void attempts_join(attempt *attempts, wpool_status expected) {
-    for (int i = 0; i < ATTEMPTS; i++) {
-        helper_join(&attempts[i].helper);
-        CHECK_EQ(attempts[i].status, expected);
-    }
+static void crowd_attempts_start(crowd *c, attempt *attempts, atomic_uint *returned) {
+    const attempt one = {c->pool, hold_job, &c->hold, &c->options, .returned = returned};
+    attempts_start(attempts, ATTEMPTS, one);
 }
 
 TEST(submitters_blocked_by_a_full_lane_go_on_one_by_one) {
@@ -409,7 +313,7 @@ TEST(submitters_blocked_by_a_full_lane_go_on_one_by_one) {
         attempt attempts[ATTEMPTS];
         atomic_uint returned = 0, count = 0;
         crowd_begin(&c, WPOOL_BLOCK, max_waiting);
-        attempts_start(attempts, &c, &returned);
+        crowd_attempts_start(&c, attempts, &returned);
         count_submit(c.pool, &count, 10); /* the others are not blocked, and free no room */
         while (atomic_load(&count) < 10)
             sched_yield();
@@ -423,7 +327,7 @@ TEST(submitters_blocked_by_a_full_lane_go_on_one_by_one) {
             CHECK_EQ(returned, i);
             CHECK_EQ(test_stats(c.pool).waiting, max_waiting);
         }
-        attempts_join(attempts, WPOOL_OK);
+        attempts_join(attempts, ATTEMPTS, WPOOL_OK);
         crowd_end(&c);
         CHECK_EQ(c.hold.running.count, 1 + max_waiting + ATTEMPTS);
     }
@@ -436,9 +340,9 @@ TEST(submitters_blocked_by_a_full_lane_are_sent_home) {
         attempt attempts[ATTEMPTS];
         atomic_uint returned = 0;
         crowd_begin(&c, WPOOL_BLOCK, 2);
-        attempts_start(attempts, &c, &returned);
+        crowd_attempts_start(&c, attempts, &returned);
         CHECK_EQ(is_stopped ? wpool_stop(c.pool, WPOOL_GRACEFUL) : wpool_close(c.pool), WPOOL_OK);
-        attempts_join(attempts, WPOOL_CLOSED);
+        attempts_join(attempts, ATTEMPTS, WPOOL_CLOSED);
         crowd_end(&c);
         CHECK_EQ(c.hold.running.count, is_stopped ? 1 : 3);
     }
@@ -448,11 +352,11 @@ TEST(a_submit_to_a_full_lane_gives_up_when_time_is_out) {
     NEEDS_WORKERS();
     for (int when_full = WPOOL_BLOCK; when_full <= WPOOL_DROP_OLDEST; when_full++) {
         crowd c;
-        rider late[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
+        request late[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
         const wpool_options options = {.lane = &c.lane, .timeout = WPOOL_MS(1)};
         crowd_begin(&c, (wpool_when_full)when_full, 3);
         for (int way = 0; way < WAYS; way++)
-            CHECK_EQ(rider_hand_in(c.pool, &late[way], way, options), WPOOL_TIMEOUT);
+            CHECK_EQ(request_try(c.pool, &late[way], way, options), WPOOL_TIMEOUT);
         CHECK_EQ(late[WITH_ID].id, 0);
         CHECK_EQ(test_stats(c.pool).accepted, 4);
         crowd_end(&c);
@@ -502,7 +406,7 @@ TEST(a_worker_is_not_blocked_by_a_full_lane_of_its_own_pool) {
 TEST(a_cancelled_job_makes_room_in_its_lane) {
     NEEDS_WORKERS();
     crowd c;
-    rider riders[2] = {{.id = 0}}, more = {.id = 0};
+    request riders[2] = {{.id = 0}}, more = {.id = 0};
     crowd_begin(&c, WPOOL_REFUSE, 0);
     wpool_lane lane;
     lane_begin(&lane, c.pool, 1, 2);
@@ -510,7 +414,7 @@ TEST(a_cancelled_job_makes_room_in_its_lane) {
     gate_await_count(&c.hold.running, 2);
     for (int i = 0; i < 2; i++)
         rider_submit(c.pool, &riders[i], WITH_ID, &lane);
-    CHECK_EQ(rider_hand_in(c.pool, &more, WITH_ID, (wpool_options){.lane = &lane}), WPOOL_FULL);
+    CHECK_EQ(request_try(c.pool, &more, WITH_ID, (wpool_options){.lane = &lane}), WPOOL_FULL);
     CHECK_EQ(wpool_cancel(c.pool, riders[0].id, WPOOL_GRACEFUL), WPOOL_OK);
     rider_submit(c.pool, &more, WITH_ID, &lane);
     hold_release(&c.hold, 1);
@@ -521,12 +425,12 @@ TEST(a_cancelled_job_makes_room_in_its_lane) {
 /* ---- nonsense ---- */
 
 TEST(a_lane_of_another_pool_is_invalid) {
-    rider r[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
+    request r[WAYS] = {{.id = 77}, {.id = 77}, {.id = 77}};
     wpool_lane lane;
     wpool *pool = pool_of(1), *other = pool_of(1);
     lane_begin(&lane, other, 1, 0);
     for (int way = 0; way < WAYS; way++)
-        CHECK_EQ(rider_hand_in(pool, &r[way], way, (wpool_options){.lane = &lane}), WPOOL_INVALID);
+        CHECK_EQ(request_try(pool, &r[way], way, (wpool_options){.lane = &lane}), WPOOL_INVALID);
     CHECK_EQ(r[WITH_ID].id, 0);
     CHECK_EQ(test_stats(pool).accepted + test_stats(other).accepted, 0);
     lane_end(&lane);
@@ -583,7 +487,7 @@ TEST(thousands_of_lanes_each_keep_their_order) {
             seats[t][i] = (seat){&tracks[t], i};
             CHECK_EQ(submit_in(pool, seat_job, &seats[t][i], &tracks[t].lane, NULL), WPOOL_OK);
         }
-        if (i == WAITING - 1) start(pool); /* all lanes are full of jobs */
+        if (i == WAITING - 1) test_start(pool); /* all lanes are full of jobs */
         count_submit(pool, &plain, 1);
     }
     test_drain(pool);
@@ -640,7 +544,7 @@ static void check_progress(int of_stream, int of_counted, int in_order, unsigned
     for (int i = 0; i < WIDTH; i++)
         CHECK_EQ(submit_in(pool, stream_job, &s, s.lane, NULL), WPOOL_OK);
     CHECK_EQ(wpool_submit(pool, herd_job, &h, NULL), WPOOL_OK);
-    start(pool);
+    test_start(pool);
     test_drain(pool);
     CHECK_EQ(h.count, MANY);
     for (int i = 0; i < 2; i++)
@@ -670,24 +574,22 @@ TEST(a_lane_is_fair_to_those_who_use_it) {
 
 /* ---- retries keep their place ---- */
 
-typedef struct trial {
+typedef struct tried {
     step step;
-    unsigned failures; /* so often it fails first */
-    atomic_uint starts;
-} trial;
+    trial trial;
+} tried;
 
-static int trial_job(void *arg, wpool_job *job) {
-    trial *t = (trial *)arg;
-    order_add(t->step.order, t->step.number);
-    CHECK_EQ(wpool_job_attempt(job), atomic_fetch_add(&t->starts, 1) + 1);
-    return t->starts <= t->failures;
+static int tried_job(void *arg, wpool_job *job) {
+    tried *t = (tried *)arg;
+    step_job(&t->step, job);
+    return trial_job(&t->trial, job);
 }
 
 TEST(a_job_that_is_tried_again_keeps_its_place) {
     enum { JOBS = 20, ATTEMPTS_EACH = 3 };
     for (unsigned workers = 1; workers <= 3; workers++)
         for (unsigned failures = 0; failures <= ATTEMPTS_EACH; failures++) {
-            static trial trials[JOBS];
+            static tried jobs[JOBS];
             static order ran;
             wpool_lane lane;
             unsigned place = 0;
@@ -698,15 +600,16 @@ TEST(a_job_that_is_tried_again_keeps_its_place) {
                 const wpool_options options = {
                     .lane = &lane,
                     .retry = {.attempts = ATTEMPTS_EACH, .delay = 1000, .max_delay = 1000}};
-                trials[i] = (trial){.step = {&ran, i}, .failures = i % 3 == 1 ? failures : 0};
-                CHECK_EQ(wpool_submit_with(pool, trial_job, &trials[i], &options, NULL), WPOOL_OK);
+                jobs[i] = (tried){{&ran, i}, {.failures = i % 3 == 1 ? failures : 0}};
+                CHECK_EQ(wpool_submit_with(pool, tried_job, &jobs[i], &options, NULL), WPOOL_OK);
             }
-            start(pool);
+            test_start(pool);
             test_drain(pool);
             for (unsigned i = 0; i < JOBS; i++) {
+                const trial *t = &jobs[i].trial;
                 const unsigned expected =
-                    trials[i].failures < ATTEMPTS_EACH ? trials[i].failures + 1 : ATTEMPTS_EACH;
-                CHECK_EQ(trials[i].starts, expected);
+                    t->failures < ATTEMPTS_EACH ? t->failures + 1 : ATTEMPTS_EACH;
+                CHECK_EQ(t->starts, expected);
                 for (unsigned n = 0; n < expected; n++)
                     CHECK_EQ(ran.numbers[place++], i);
             }
@@ -739,7 +642,7 @@ TEST(jobs_that_wait_in_a_lane_are_cancelled_and_the_others_keep_their_order) {
         if (doomed_count > 0) CHECK_EQ(wpool_cancel(pool, doomed[0], WPOOL_GRACEFUL), WPOOL_OK);
         CHECK_EQ(wpool_discard(pool, doomed, doomed_count, WPOOL_HOT),
                  doomed_count > 0 ? doomed_count - 1 : 0);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         order_check(&ran, 0, place);
         CHECK_EQ(test_stats(pool).discarded, doomed_count);
@@ -753,42 +656,36 @@ TEST(members_of_a_cancelled_group_leave_their_lane) {
     enum { JOBS = 4 * WAYS };
     for (int is_held = 0; is_held < 2; is_held++) {
         if (is_held && POOL_IS_INLINE) continue;
-        rider members[JOBS], others[JOBS];
+        request members[JOBS], others[JOBS];
         hold h = HOLD_EMPTY;
         wpool_group group;
         wpool_lane lane;
         wpool *pool = is_held ? pool_of(2) : test_pool_paused(2, 0);
         memset((void *)members, 0, sizeof members);
         memset((void *)others, 0, sizeof others);
-        hold_init(&h);
         lane_begin(&lane, pool, 1, 0);
         CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
-        if (is_held) {
-            CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
-            gate_await_count(&h.running, 1);
-        }
+        hold_lane(&h, pool, &lane, (unsigned)is_held);
         for (int i = 0; i < JOBS; i++) {
             const wpool_options options = {.lane = &lane, .group = &group};
-            CHECK_EQ(rider_hand_in(pool, &members[i], i % WAYS, options), WPOOL_OK);
+            request_submit(pool, &members[i], i % WAYS, options);
             rider_submit(pool, &others[i], i % WAYS, &lane);
         }
         CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
         if (is_held)
             hold_release(&h, 1);
         else
-            start(pool);
+            test_start(pool);
         CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
-        test_drain(pool);
-        lane_end(&lane);
-        test_destroy(pool);
-        riders_check(members, JOBS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
-        riders_check(others, JOBS, WPOOL_STATE_SUCCEEDED, 0);
+        lane_and_pool_end(&lane, pool);
+        requests_check(members, JOBS, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+        requests_check(others, JOBS, WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 TEST(a_job_that_runs_in_a_lane_is_told_to_end) {
     NEEDS_WORKERS();
-    rider patient = {.task = {.is_patient = true, .error = 5}}, next = {.id = 0};
+    request patient = {.task = {.is_patient = true, .error = 5}}, next = {.id = 0};
     wpool_lane lane;
     wpool *pool = pool_of(2);
     lane_begin(&lane, pool, 1, 0);
@@ -800,8 +697,8 @@ TEST(a_job_that_runs_in_a_lane_is_told_to_end) {
     CHECK_EQ(next.task.run_count, 0);
     CHECK_EQ(wpool_cancel(pool, patient.id, WPOOL_HOT), WPOOL_CANCELLED);
     test_drain(pool);
-    rider_check(&patient, WPOOL_STATE_CANCELLED, 5);
-    rider_check(&next, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&patient, WPOOL_STATE_CANCELLED, 5);
+    request_check(&next, WPOOL_STATE_SUCCEEDED, 0);
     lane_end(&lane);
     test_destroy(pool);
 }
@@ -813,34 +710,30 @@ TEST(a_lane_with_jobs_is_not_destroyed) {
     hold h = HOLD_EMPTY;
     wpool_lane lane;
     wpool *pool = pool_of(2);
-    hold_init(&h);
     lane_begin(&lane, pool, 1, 0);
     lane_end(&lane); /* it never had any */
     lane_begin(&lane, pool, 1, 0);
-    for (unsigned jobs = 2; jobs > 0; jobs--)
-        CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
+    hold_lane(&h, pool, &lane, 2);
     for (unsigned ended = 0; ended < 2; ended++) {
         gate_await_count(&h.running, 1 + ended);
         CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_RUNNING);
         hold_release(&h, 1);
     }
-    test_drain(pool);
-    lane_end(&lane);
-    test_destroy(pool);
+    lane_and_pool_end(&lane, pool);
 }
 
 TEST(a_lane_whose_only_job_waits_is_not_destroyed) {
-    rider r = {.id = 0};
+    request r = {.id = 0};
     wpool_lane lane;
     wpool *pool = test_pool_paused(1, 0);
     lane_begin(&lane, pool, 1, 0);
     rider_submit(pool, &r, WITH_ID, &lane);
     CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_RUNNING);
-    start(pool);
+    test_start(pool);
     CHECK_EQ(wpool_wait(pool, r.id, WPOOL_FOREVER, NULL), WPOOL_OK);
     lane_end(&lane); /* it has no job that has not finished */
     test_destroy(pool);
-    rider_check(&r, WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&r, WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* Whoever has seen the last job end may free the lane as soon as it may be destroyed. */
@@ -848,7 +741,7 @@ TEST(a_lane_is_freed_right_after_it_was_destroyed) {
     wpool *pool = pool_of(2);
     for (int i = 0; i < ROUNDS; i++) {
         wpool_lane *lane = (wpool_lane *)malloc(sizeof *lane);
-        rider *riders = (rider *)calloc(WAYS, sizeof *riders);
+        request *riders = (request *)calloc(WAYS, sizeof *riders);
         CHECK(lane != NULL && riders != NULL);
         lane_begin(lane, pool, 1 + (unsigned)i % 2, 0);
         for (int way = 0; way < WAYS; way++) {
@@ -872,7 +765,7 @@ TEST(a_lane_is_freed_right_after_it_was_destroyed) {
 TEST(what_waits_in_a_lane_still_runs_when_the_pool_is_closed_or_destroyed) {
     for (int how = 0; how < 3; how++)
         for (unsigned workers = 1; workers <= 3; workers++) {
-            static rider riders[MANY];
+            static request riders[MANY];
             memory used = {0};
             const wpool_allocator allocator = memory_allocator(&used);
             wpool_lane lanes[2];
@@ -886,7 +779,7 @@ TEST(what_waits_in_a_lane_still_runs_when_the_pool_is_closed_or_destroyed) {
             if (how == 0) CHECK_EQ(wpool_close(pool), WPOOL_OK);
             if (how == 1) CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
             test_destroy(pool);
-            riders_check(riders, MANY, WPOOL_STATE_SUCCEEDED, 0);
+            requests_check(riders, MANY, WPOOL_STATE_SUCCEEDED, 0);
             memory_check_empty(&used);
         }
 }
@@ -895,7 +788,7 @@ TEST(a_stop_discards_what_waits_in_a_lane) {
     for (int mode = WPOOL_GRACEFUL; mode <= WPOOL_HOT; mode++)
         for (int is_held = 0; is_held < 2; is_held++) {
             if (is_held && POOL_IS_INLINE) continue;
-            static rider riders[MANY];
+            static request riders[MANY];
             memory used = {0};
             const wpool_allocator allocator = memory_allocator(&used);
             hold h = HOLD_EMPTY;
@@ -903,12 +796,8 @@ TEST(a_stop_discards_what_waits_in_a_lane) {
             wpool *pool = pool_from(
                 (wpool_config){.workers = 2, .start_paused = !is_held, .allocator = &allocator});
             memset((void *)riders, 0, sizeof riders);
-            hold_init(&h);
             lane_begin(&lane, pool, 1, 0);
-            if (is_held) {
-                CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_OK);
-                gate_await_count(&h.running, 1);
-            }
+            hold_lane(&h, pool, &lane, (unsigned)is_held);
             riders_submit(pool, riders, MANY, &lane);
             CHECK_EQ(wpool_stop(pool, (wpool_mode)mode), WPOOL_OK);
             CHECK_EQ(test_stats(pool).delayed, 0);
@@ -916,10 +805,8 @@ TEST(a_stop_discards_what_waits_in_a_lane) {
                 sched_yield();
             CHECK_EQ(submit_in(pool, hold_job, &h, &lane, NULL), WPOOL_CLOSED);
             hold_release(&h, 1);
-            test_drain(pool);
-            lane_end(&lane);
-            test_destroy(pool);
-            riders_check(riders, MANY, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+            lane_and_pool_end(&lane, pool);
+            requests_check(riders, MANY, WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
             memory_check_empty(&used);
         }
 }
@@ -965,7 +852,7 @@ TEST(results_of_a_lane_come_in_its_order) {
     lane_begin(&lane, pool, 1, 0);
     for (int i = 0; i < MANY; i++)
         CHECK_EQ(submit_in(pool, count_job, &count, &lane, &ids[i]), WPOOL_OK);
-    start(pool);
+    test_start(pool);
     CHECK_EQ(wpool_close(pool), WPOOL_OK);
     for (int i = 0; i < MANY; i++) {
         wpool_result result;
@@ -981,26 +868,19 @@ TEST(results_of_a_lane_come_in_its_order) {
 
 typedef struct mates {
     wpool_lane lane;
-    rider mate[WAYS];
+    request mate[WAYS];
     bool is_inside; /* the lane, with the only place in it */
 } mates;
 
 static int wait_for_mates_job(void *arg, wpool_job *job) {
     mates *m = (mates *)arg;
     wpool *pool = wpool_job_pool(job);
-    const int64_t timeout = m->is_inside ? WPOOL_MS(2) : WPOOL_FOREVER;
+    const wpool_status status = m->is_inside ? WPOOL_DEADLOCK : WPOOL_OK;
     riders_submit(pool, m->mate, WAYS, &m->lane);
-    const wpool_status owned = wpool_job_wait(&m->mate[OWNED].job, timeout);
-    const wpool_status by_id = wpool_wait(pool, m->mate[WITH_ID].id, timeout, NULL);
-    if (m->is_inside) {
-        CHECK(owned == WPOOL_TIMEOUT || owned == WPOOL_DEADLOCK);
-        CHECK(by_id == WPOOL_TIMEOUT || by_id == WPOOL_DEADLOCK);
-        for (int way = 0; way < WAYS; way++) /* nobody passes it, not even to help */
-            CHECK_EQ(m->mate[way].task.run_count, 0);
-    } else {
-        CHECK_EQ(owned, WPOOL_OK);
-        CHECK_EQ(by_id, WPOOL_OK);
-    }
+    CHECK_EQ(wpool_job_wait(&m->mate[OWNED].job, WPOOL_FOREVER), status);
+    CHECK_EQ(wpool_wait(pool, m->mate[WITH_ID].id, WPOOL_FOREVER, NULL), status);
+    for (int way = 0; way < WAYS && m->is_inside; way++) /* nobody passes it, not even to help */
+        CHECK_EQ(m->mate[way].task.run_count, 0);
     return 0;
 }
 
@@ -1011,16 +891,36 @@ static void check_mates(unsigned workers, wpool_help help, bool is_inside) {
     CHECK_EQ(is_inside ? submit_in(pool, wait_for_mates_job, &m, &m.lane, NULL)
                        : wpool_submit(pool, wait_for_mates_job, &m, NULL),
              WPOOL_OK);
-    test_drain(pool);
-    lane_end(&m.lane);
-    test_destroy(pool);
-    riders_check(m.mate, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+    lane_and_pool_end(&m.lane, pool);
+    requests_check(m.mate, WAYS, WPOOL_STATE_SUCCEEDED, 0);
 }
 
-TEST(who_waits_in_a_lane_for_the_next_one_there_does_not_run_it) {
+TEST(who_waits_in_a_lane_for_the_next_one_there_would_wait_for_itself) {
     for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_NONE; help++)
         for (unsigned workers = 1; workers <= 3; workers++)
             check_mates(workers, (wpool_help)help, true);
+}
+
+/* Where two may run, another one makes way. */
+static int wait_for_two_job(void *arg, wpool_job *job) {
+    mates *m = (mates *)arg;
+    riders_submit(wpool_job_pool(job), m->mate, WAYS, &m->lane);
+    CHECK_EQ(wpool_job_wait(&m->mate[OWNED].job, WPOOL_FOREVER), WPOOL_OK);
+    return 0;
+}
+
+TEST(who_waits_in_a_lane_for_two_does_not_wait_for_itself) {
+    for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_ANY; help++)
+        for (unsigned workers = 1; workers <= 2; workers++) {
+            mates m = {.is_inside = true};
+            wpool *pool = pool_from((wpool_config){.workers = workers, .help = (wpool_help)help});
+            lane_begin(&m.lane, pool, 2, 0);
+            CHECK_EQ(submit_in(pool, wait_for_two_job, &m, &m.lane, NULL), WPOOL_OK);
+            test_drain(pool);
+            lane_end(&m.lane);
+            test_destroy(pool);
+            requests_check(m.mate, WAYS, WPOOL_STATE_SUCCEEDED, 0);
+        }
 }
 
 /* The only worker runs those before it, too. */
@@ -1053,10 +953,8 @@ TEST(a_worker_runs_the_first_one_of_a_lane_that_it_waits_for) {
                 pool_from((wpool_config){.workers = workers, .order = (wpool_order)in_order});
             lane_begin(&m.lane, pool, 1, 0);
             CHECK_EQ(wpool_submit(pool, wait_for_first_job, &m, NULL), WPOOL_OK);
-            test_drain(pool);
-            lane_end(&m.lane);
-            test_destroy(pool);
-            riders_check(m.mate, 2, WPOOL_STATE_SUCCEEDED, 0);
+            lane_and_pool_end(&m.lane, pool);
+            requests_check(m.mate, 2, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
@@ -1076,7 +974,7 @@ TEST(jobs_of_ones_own_in_lanes_need_no_memory) {
         for (unsigned i = 0; i < 10; i++)
             car_submit(pool, &cars[t][i], &tracks[t], i, OWNED);
     }
-    start(pool);
+    test_start(pool);
     test_drain(pool);
     for (size_t t = 0; t < COUNT_OF(tracks); t++) {
         CHECK_EQ(tracks[t].next, 10);
@@ -1090,7 +988,7 @@ TEST(without_memory_a_job_does_not_enter_its_lane) {
     bool was_denied = true;
     unsigned refused = 0;
     for (unsigned n = 1; was_denied; n++) {
-        static rider riders[200];
+        static request riders[200];
         bool is_accepted[200];
         memory used = {0};
         const wpool_allocator allocator = memory_allocator(&used);
@@ -1102,16 +1000,14 @@ TEST(without_memory_a_job_does_not_enter_its_lane) {
         used.first_denied = used.last_denied = atomic_load(&used.asked) + n;
         for (int i = 0; i < 200; i++) {
             const wpool_status status =
-                rider_hand_in(pool, &riders[i], i % WAYS, (wpool_options){.lane = &lane});
+                request_try(pool, &riders[i], i % WAYS, (wpool_options){.lane = &lane});
             CHECK(status == WPOOL_OK || (status == WPOOL_NO_MEMORY && i % WAYS != OWNED));
             is_accepted[i] = status == WPOOL_OK;
             refused += !is_accepted[i];
         }
         was_denied = atomic_load(&used.asked) >= used.first_denied;
-        start(pool);
-        test_drain(pool);
-        lane_end(&lane);
-        test_destroy(pool);
+        test_start(pool);
+        lane_and_pool_end(&lane, pool);
         for (int i = 0; i < 200; i++) {
             CHECK_EQ(riders[i].task.run_count, is_accepted[i]);
             CHECK_EQ(riders[i].task.done_count, is_accepted[i]);

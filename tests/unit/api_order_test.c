@@ -24,20 +24,12 @@ static wpool *pool_in(int in_order, unsigned workers, size_t capacity, wpool_whe
                                     .start_paused = true});
 }
 
-static void start(wpool *pool) { CHECK_EQ(wpool_start(pool), WPOOL_OK); }
-
-static wpool_config config_of(wpool *pool) {
-    wpool_config config;
-    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
-    return config;
-}
-
 static void set_order(wpool *pool, int in_order) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.order = (wpool_order)in_order;
     CHECK(wpool_config_conflict(pool, &config) == NULL);
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
-    CHECK_EQ(config_of(pool).order, in_order);
+    CHECK_EQ(pool_config(pool).order, in_order);
 }
 
 /* ---- jobs that know when it is their turn ---- */
@@ -87,10 +79,10 @@ TEST(the_order_is_as_the_pool_says) {
     for (int in_order = 0; in_order < ORDERS; in_order++) {
         order ran = {0};
         wpool *pool = pool_in(in_order, 1, 0, WPOOL_BLOCK);
-        CHECK_EQ(config_of(pool).order, in_order);
+        CHECK_EQ(pool_config(pool).order, in_order);
         items_submit(pool, items, MANY, &ran, in_order, 0);
         CHECK_EQ(test_stats(pool).waiting, MANY);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         order_check(&ran, 0, MANY);
         test_destroy(pool);
@@ -140,7 +132,7 @@ TEST(what_running_jobs_submit_comes_last_or_first) {
         wpool *pool = pool_in(in_order, 1, NODES, WPOOL_REFUSE);
         atomic_store(&tree_ran.count, 0);
         CHECK_EQ(wpool_submit(pool, node_job, (void *)(uintptr_t)1, NULL), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         test_destroy(pool);
         if (in_order == WPOOL_LIFO)
@@ -165,7 +157,7 @@ TEST(what_is_submitted_while_a_job_runs_comes_last_or_first) {
             CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
             items_submit(pool, items, 10, &ran, in_order, 0);
         }
-        start(pool);
+        test_start(pool);
         gate_await_count(&h.running, 1);
         items_submit(pool, items + 10, MANY - 10, &ran, in_order, in_order == WPOOL_LIFO ? 0 : 10);
         hold_release(&h, 1);
@@ -203,7 +195,7 @@ TEST(the_capacity_is_exact_in_each_order_for_all_priorities_together) {
                              WPOOL_OK);
                 check_full(pool, &count);
                 CHECK_EQ(test_stats(pool).waiting, capacities[n]);
-                start(pool);
+                test_start(pool);
                 test_drain(pool);
                 CHECK_EQ(count, capacities[n]);
                 CHECK_EQ(submit_with(pool, count_job, &count, WPOOL_HIGH), WPOOL_OK);
@@ -221,7 +213,7 @@ TEST(each_job_that_starts_lets_one_more_in_in_each_order) {
                 atomic_uint none = 0;
                 const unsigned ended = 2 * capacity + 3;
                 wpool *pool = pool_in(in_order, workers, capacity, WPOOL_REFUSE);
-                start(pool);
+                test_start(pool);
                 hold_init(&h);
                 for (unsigned i = 1; i <= workers; i++) {
                     CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
@@ -242,34 +234,13 @@ TEST(each_job_that_starts_lets_one_more_in_in_each_order) {
             }
 }
 
-/* One submit by a helper, that is to block. */
-typedef struct attempt {
-    wpool *pool;
-    atomic_uint *count;
-    int priority;
-    wpool_status status;
-    helper helper;
-} attempt;
-
-static void attempt_submit(void *arg) {
-    attempt *a = (attempt *)arg;
-    a->status = submit_with(a->pool, count_job, a->count, a->priority);
-}
-
-static void attempts_start(attempt *attempts, unsigned n, wpool *pool, atomic_uint *count) {
-    for (unsigned i = 0; i < n; i++) {
-        attempts[i] = (attempt){.pool = pool, .count = count, .priority = (int)i % PRIORITIES};
-        helper_start(&attempts[i].helper, attempt_submit, &attempts[i]);
-    }
+/* Submits that are to block, of each priority in turn. */
+static void attempts_start_in_turn(attempt *attempts, unsigned n, wpool *pool, atomic_uint *count) {
+    static const wpool_options options[PRIORITIES] = {
+        {.priority = WPOOL_HIGH}, {.priority = WPOOL_NORMAL}, {.priority = WPOOL_LOW}};
     for (unsigned i = 0; i < n; i++)
-        helper_await_sleep(&attempts[i].helper);
-}
-
-static void attempts_join(attempt *attempts, unsigned n, wpool_status expected) {
-    for (unsigned i = 0; i < n; i++) {
-        helper_join(&attempts[i].helper);
-        CHECK_EQ(attempts[i].status, expected);
-    }
+        attempts_start(&attempts[i], 1,
+                       (attempt){pool, count_job, count, .options = &options[i % PRIORITIES]});
 }
 
 TEST(blocked_submitters_of_each_priority_go_on_or_are_sent_home) {
@@ -280,12 +251,12 @@ TEST(blocked_submitters_of_each_priority_go_on_or_are_sent_home) {
             attempt attempts[6];
             wpool *pool = pool_in(in_order, 1, 2, WPOOL_BLOCK);
             count_submit(pool, &count, 2);
-            attempts_start(attempts, 6, pool, &count);
+            attempts_start_in_turn(attempts, 6, pool, &count);
             CHECK_EQ(test_stats(pool).waiting, 2);
             if (is_closed)
                 CHECK_EQ(wpool_close(pool), WPOOL_OK);
             else
-                start(pool);
+                test_start(pool);
             attempts_join(attempts, 6, is_closed ? WPOOL_CLOSED : WPOOL_OK);
             test_destroy(pool);
             CHECK_EQ(count, is_closed ? 2 : 8);
@@ -354,7 +325,7 @@ TEST(the_oldest_of_the_lowest_priority_is_dropped) {
 TEST(last_in_first_out_does_not_go_with_dropping_the_oldest) {
     wpool *none, *pool = pool_in(WPOOL_LIFO, 1, 2, WPOOL_REFUSE);
     wpool *other = pool_in(WPOOL_FIFO, 1, 2, WPOOL_DROP_OLDEST);
-    wpool_config config = test_config(), lifo = config_of(pool), dropping = config_of(other);
+    wpool_config config = test_config(), lifo = pool_config(pool), dropping = pool_config(other);
     config.order = WPOOL_LIFO;
     config.when_full = WPOOL_DROP_OLDEST;
     CHECK_EQ(wpool_create(&none, &config), WPOOL_INVALID);
@@ -362,11 +333,11 @@ TEST(last_in_first_out_does_not_go_with_dropping_the_oldest) {
     lifo.when_full = WPOOL_DROP_OLDEST;
     CHECK_STR(wpool_config_conflict(pool, &lifo), "order");
     CHECK_EQ(wpool_configure(pool, &lifo), WPOOL_INVALID);
-    CHECK_EQ(config_of(pool).when_full, WPOOL_REFUSE);
+    CHECK_EQ(pool_config(pool).when_full, WPOOL_REFUSE);
     dropping.order = WPOOL_LIFO;
     CHECK_STR(wpool_config_conflict(other, &dropping), "order");
     CHECK_EQ(wpool_configure(other, &dropping), WPOOL_INVALID);
-    CHECK_EQ(config_of(other).order, WPOOL_FIFO);
+    CHECK_EQ(pool_config(other).order, WPOOL_FIFO);
     lifo.order = WPOOL_PRIORITY; /* both at once are fine */
     CHECK_EQ(wpool_configure(pool, &lifo), WPOOL_OK);
     test_destroy(pool);
@@ -376,7 +347,7 @@ TEST(last_in_first_out_does_not_go_with_dropping_the_oldest) {
 TEST(orders_and_priorities_that_are_none_are_refused) {
     atomic_uint count = 0;
     wpool *none, *pool = pool_in(WPOOL_PRIORITY, 1, 0, WPOOL_BLOCK);
-    wpool_config config = test_config(), changed = config_of(pool);
+    wpool_config config = test_config(), changed = pool_config(pool);
     wpool_job job;
     const wpool_options options = {.priority = (wpool_priority)PRIORITIES};
     wpool_job_init(&job, count_job, &count);
@@ -399,10 +370,10 @@ TEST(unbuffered_pools_hand_over_in_each_order) {
             atomic_uint count = 0;
             attempt attempts[6];
             wpool *pool = pool_in(in_order, workers, WPOOL_UNBUFFERED, WPOOL_BLOCK);
-            start(pool);
+            test_start(pool);
             hold_workers(&h, pool, workers);
             CHECK_EQ(wpool_try_submit(pool, count_job, &count, NULL), WPOOL_FULL);
-            attempts_start(attempts, 6, pool, &count);
+            attempts_start_in_turn(attempts, 6, pool, &count);
             CHECK_EQ(count, 0);
             CHECK_EQ(test_stats(pool).waiting, 0);
             hold_release(&h, workers);
@@ -526,7 +497,7 @@ TEST(jobs_of_low_priority_start_within_sixteen_of_high_priority) {
             CHECK_EQ(submit_with(pool, stream_job, &s, WPOOL_HIGH), WPOOL_OK);
         CHECK_EQ(submit_with(pool, hope_job, &normal, WPOOL_NORMAL), WPOOL_OK);
         CHECK_EQ(submit_with(pool, hope_job, &low, WPOOL_LOW), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         test_destroy(pool);
         CHECK_EQ(s.hopes, 0);
@@ -547,7 +518,7 @@ TEST(no_number_of_workers_passes_a_job_over_for_ever) {
         wpool *pool = pool_in(WPOOL_PRIORITY, workers, 0, WPOOL_BLOCK);
         for (unsigned i = 0; i < 20 * workers; i++)
             CHECK_EQ(submit_with(pool, stream_job, &s, WPOOL_HIGH), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         for (int i = 0; i < WISHES; i++)
             CHECK_EQ(submit_with(pool, wish_job, &s, i % 2 ? WPOOL_NORMAL : WPOOL_LOW), WPOOL_OK);
         test_drain(pool);
@@ -571,7 +542,7 @@ TEST(in_each_order_nobody_waits_for_the_worker_that_is_busy) {
                     CHECK_EQ(submit_with(pool, hold_job, &h, (int)i % PRIORITIES), WPOOL_OK);
                 CHECK_EQ(submit_with(pool, count_job, &count, (int)i % PRIORITIES), WPOOL_OK);
             }
-            start(pool);
+            test_start(pool);
             gate_await_count(&h.running, busy);
             while (atomic_load(&count) < MANY)
                 sched_yield();
@@ -588,10 +559,10 @@ TEST(in_each_order_the_jobs_spread_over_all_workers) {
             hold h = HOLD_EMPTY;
             wpool *pool = pool_in(in_order, WORKERS, 0, WPOOL_BLOCK);
             hold_init(&h);
-            if (!is_paused) start(pool);
+            if (!is_paused) test_start(pool);
             for (int i = 0; i < 2 * WORKERS; i++)
                 CHECK_EQ(submit_with(pool, hold_job, &h, i % PRIORITIES), WPOOL_OK);
-            if (is_paused) start(pool);
+            if (is_paused) test_start(pool);
             gate_await_count(&h.running, WORKERS); /* all at once, or this hangs */
             hold_release(&h, 2 * WORKERS);
             test_destroy(pool);
@@ -628,7 +599,7 @@ TEST(each_job_keeps_the_order_in_which_it_was_submitted) {
                     items_submit(pool, items[batch], MANY, &ran, WPOOL_FIFO, batch * MANY);
                 }
                 CHECK_EQ(test_stats(pool).waiting, 3 * MANY);
-                start(pool);
+                test_start(pool);
                 test_drain(pool);
                 CHECK_EQ(ran.count, 3 * MANY);
                 for (unsigned batch = 0; batch < 3; batch++)
@@ -649,7 +620,7 @@ TEST(the_order_changes_while_a_worker_has_jobs_in_its_hands) {
             if (from == WPOOL_LIFO) items_submit(pool, items, MANY, &ran, WPOOL_FIFO, 0);
             CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
             if (from != WPOOL_LIFO) items_submit(pool, items, MANY, &ran, WPOOL_FIFO, 0);
-            start(pool);
+            test_start(pool);
             gate_await_count(&h.running, 1);
             set_order(pool, to);
             items_submit(pool, items + MANY, MANY, &ran, WPOOL_FIFO, MANY);
@@ -673,7 +644,7 @@ TEST(what_was_queued_in_another_order_has_its_turn) {
             set_order(pool, to);
             for (int i = 0; i < 20; i++)
                 CHECK_EQ(submit_with(pool, stream_job, &s, WPOOL_HIGH), WPOOL_OK);
-            start(pool);
+            test_start(pool);
             test_drain(pool);
             CHECK_EQ(s.hopes, 0);
             test_destroy(pool);
@@ -693,7 +664,7 @@ TEST(the_capacity_holds_across_changes_of_the_order) {
             check_full(pool, &count);
             set_order(pool, from);
             check_full(pool, &count);
-            wpool_config config = config_of(pool);
+            wpool_config config = pool_config(pool);
             config.order = (wpool_order)to;
             config.queue_capacity = 12;
             CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
@@ -712,9 +683,9 @@ TEST(who_is_blocked_when_the_order_changes_gets_in_all_the_same) {
             attempt attempts[3];
             wpool *pool = pool_in(from, 1, 1, WPOOL_BLOCK);
             count_submit(pool, &count, 1);
-            attempts_start(attempts, 3, pool, &count);
+            attempts_start_in_turn(attempts, 3, pool, &count);
             set_order(pool, to);
-            start(pool);
+            test_start(pool);
             attempts_join(attempts, 3, WPOOL_OK);
             test_destroy(pool);
             CHECK_EQ(count, 4);
@@ -731,16 +702,7 @@ static int change_order_job(void *arg, wpool_job *job) {
     return 0;
 }
 
-TEST(a_job_changes_the_order_of_its_pool) {
-    for (unsigned workers = 1; workers <= 3; workers++) {
-        atomic_uint count = 0;
-        wpool *pool = test_pool_of(workers, 5);
-        CHECK_EQ(wpool_submit(pool, change_order_job, &count, NULL), WPOOL_OK);
-        test_drain(pool);
-        CHECK_EQ(count, 300);
-        test_destroy(pool);
-    }
-}
+TEST(a_job_changes_the_order_of_its_pool) { test_from_inside(change_order_job, 300); }
 
 /* Every allocation is denied once; what is queued is there all the same. */
 TEST(an_order_there_is_no_memory_for_changes_nothing) {
@@ -754,13 +716,13 @@ TEST(an_order_there_is_no_memory_for_changes_nothing) {
             const wpool_allocator allocator = memory_allocator(&used);
             wpool *pool = pool_from(
                 (wpool_config){.workers = 1, .start_paused = true, .allocator = &allocator});
-            wpool_config config = config_of(pool);
+            wpool_config config = pool_config(pool);
             items_submit(pool, items, MANY, &ran, WPOOL_FIFO, 0);
             used.first_denied = used.last_denied = atomic_load(&used.asked) + 1 + refused;
             config.order = (wpool_order)to;
             status = wpool_configure(pool, &config);
             CHECK(status == WPOOL_OK || status == WPOOL_NO_MEMORY);
-            CHECK_EQ(config_of(pool).order, status == WPOOL_OK ? to : WPOOL_FIFO);
+            CHECK_EQ(pool_config(pool).order, status == WPOOL_OK ? to : WPOOL_FIFO);
             refused += status != WPOOL_OK;
             test_destroy(pool);
             order_check(&ran, 0, MANY);
@@ -836,7 +798,7 @@ TEST(in_each_order_a_group_is_cancelled) {
             count_submit(pool, &others, 1);
         }
         CHECK_EQ(wpool_group_cancel(&group), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
         test_destroy(pool);
         CHECK_EQ(others, MANY);
@@ -889,7 +851,7 @@ TEST(in_each_order_stop_discards_while_workers_take) {
         for (int round = 0; round < 50; round++) {
             wpool_id ids[MANY];
             wpool *pool = pool_in(in_order, 3, 0, WPOOL_BLOCK);
-            start(pool);
+            test_start(pool);
             tasks_submit(pool, tasks, MANY, ids);
             CHECK_EQ(wpool_stop(pool, WPOOL_GRACEFUL), WPOOL_OK);
             test_destroy(pool);
@@ -926,7 +888,7 @@ TEST(in_each_order_workers_come_and_go) {
                 CHECK_EQ(submit_with(pool, hold_job, &h, WPOOL_HIGH), WPOOL_OK);
             CHECK_EQ(submit_with(pool, count_job, &count, i % PRIORITIES), WPOOL_OK);
         }
-        start(pool);
+        test_start(pool);
         CHECK_EQ(wpool_scale_to(pool, 1, WPOOL_GRACEFUL), WPOOL_OK);
         hold_release(&h, 4);
         test_drain(pool);
@@ -1028,7 +990,7 @@ TEST(in_each_order_a_narrow_wait_runs_nothing_else) {
         wpool *pool = pool_in(in_order, 1, 0, WPOOL_BLOCK);
         atomic_store(&l.ran.count, 0);
         CHECK_EQ(wpool_submit(pool, lift_job, &l, NULL), WPOOL_OK);
-        start(pool);
+        test_start(pool);
         test_drain(pool);
         test_destroy(pool);
         CHECK_EQ(l.ran.count, MANY + 1);
@@ -1066,7 +1028,7 @@ TEST(in_each_order_jobs_wait_for_the_jobs_below_them) {
             sum top = {10, 0};
             wpool_job job;
             wpool *pool = pool_in(in_order, workers, 0, WPOOL_BLOCK);
-            start(pool);
+            test_start(pool);
             wpool_job_init(&job, sum_job, &top);
             CHECK_EQ(wpool_submit_job(pool, &job, NULL), WPOOL_OK);
             CHECK_EQ(wpool_job_wait(&job, WPOOL_FOREVER), WPOOL_OK);
@@ -1096,7 +1058,7 @@ static void configure_at_random(void *arg) {
     static const size_t capacities[] = {1, 2, 7, 64, 65, 300, 1024, WPOOL_UNBUFFERED};
     storm *s = (storm *)arg;
     while (!atomic_load(&s->is_over)) {
-        wpool_config config = config_of(s->pool);
+        wpool_config config = pool_config(s->pool);
         config.order = (wpool_order)test_choose(s->seed, ORDERS);
         config.when_full = (wpool_when_full)test_choose(s->seed, WPOOL_DROP_OLDEST + 1);
         config.queue_capacity = capacities[test_choose(s->seed, COUNT_OF(capacities))];

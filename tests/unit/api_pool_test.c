@@ -324,6 +324,16 @@ TEST(no_two_pools_have_the_same_identity) {
 
 /* ---- A8: start, pause, close, stop ---- */
 
+/* A paused pool has kept so many jobs that count, and runs them when it goes on. It is its end. */
+static void check_kept(wpool *pool, atomic_uint *count, unsigned kept) {
+    CHECK_EQ(*count, 0);
+    CHECK_EQ(test_stats(pool).waiting, kept);
+    CHECK_EQ(wpool_start(pool), WPOOL_OK);
+    test_drain(pool);
+    CHECK_EQ(*count, kept);
+    test_destroy(pool);
+}
+
 TEST(nothing_starts_before_start) {
     wpool *pool = test_pool_paused(2, 0);
     atomic_uint count = 0;
@@ -333,12 +343,7 @@ TEST(nothing_starts_before_start) {
     test_let_others_run();
     CHECK_EQ(wpool_wait(pool, id, WPOOL_NOW, NULL), WPOOL_TIMEOUT);
     CHECK_EQ(wpool_drain(pool, WPOOL_NOW), WPOOL_TIMEOUT);
-    CHECK_EQ(count, 0);
-    CHECK_EQ(test_stats(pool).waiting, 10);
-    CHECK_EQ(wpool_start(pool), WPOOL_OK);
-    test_drain(pool);
-    CHECK_EQ(count, 10);
-    test_destroy(pool);
+    check_kept(pool, &count, 10);
 }
 
 TEST(starting_and_pausing_twice_say_so) {
@@ -383,12 +388,7 @@ TEST(pausing_lets_what_runs_finish_and_keeps_the_rest) {
     test_await_running(pool, 0);
     test_await_idle(pool);
     test_let_others_run();
-    CHECK_EQ(count, 0);
-    CHECK_EQ(test_stats(pool).waiting, 10);
-    CHECK_EQ(wpool_start(pool), WPOOL_OK);
-    test_drain(pool);
-    CHECK_EQ(count, 10);
-    test_destroy(pool);
+    check_kept(pool, &count, 10);
 }
 
 /* Pauses its own pool, and waits for a job that it submits then. */

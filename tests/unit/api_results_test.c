@@ -23,10 +23,7 @@ TEST(results_of_one_worker_come_in_the_order_of_submission) {
     static order o;
     static step steps[50];
     wpool *pool = results_pool(1, 0, WPOOL_BLOCK, false);
-    for (unsigned i = 0; i < COUNT_OF(steps); i++) {
-        steps[i] = (step){&o, i};
-        CHECK_EQ(wpool_submit(pool, step_job, &steps[i], NULL), WPOOL_OK);
-    }
+    steps_submit(pool, steps, &o, 0, COUNT_OF(steps), NULL);
     for (unsigned i = 0; i < COUNT_OF(steps); i++) {
         wpool_result result;
         CHECK_EQ(wpool_take(pool, i % 2 ? WPOOL_FOREVER : WPOOL_SECONDS(1000), &result), WPOOL_OK);
@@ -450,14 +447,21 @@ TEST(a_job_that_takes_from_its_closed_pool_is_done) {
     }
 }
 
+/* So many jobs that all take, once they have met. */
+static wpool *takers_begin(inner *in, gate *meeting, unsigned takers, unsigned workers) {
+    wpool *pool = results_pool(workers, 0, WPOOL_BLOCK, false);
+    *in = (inner){.meeting = meeting, .meeting_count = takers};
+    for (unsigned i = 0; i < takers; i++)
+        CHECK_EQ(wpool_submit(pool, take_job, in, NULL), WPOOL_OK);
+    return pool;
+}
+
 TEST(the_last_of_the_workers_that_take_is_told_of_the_deadlock) {
     NEEDS_WORKERS();
     for (unsigned workers = 1; workers <= 4; workers++) {
         gate meeting = GATE_CLOSED;
-        inner in = {.meeting = &meeting, .meeting_count = workers};
-        wpool *pool = results_pool(workers, 0, WPOOL_BLOCK, false);
-        for (unsigned i = 0; i < workers; i++)
-            CHECK_EQ(wpool_submit(pool, take_job, &in, NULL), WPOOL_OK);
+        inner in;
+        wpool *pool = takers_begin(&in, &meeting, workers, workers);
         /* one is told and ends; its result wakes another, which then waits on */
         while (atomic_load(&in.deadlocks) == 0)
             sched_yield();
@@ -474,10 +478,8 @@ TEST(workers_that_all_take_are_done_when_the_pool_is_closed) {
     NEEDS_WORKERS();
     for (unsigned workers = 2; workers <= 4; workers++) {
         gate meeting = GATE_CLOSED;
-        inner in = {.meeting = &meeting, .meeting_count = workers};
-        wpool *pool = results_pool(workers + 1, 0, WPOOL_BLOCK, false);
-        for (unsigned i = 0; i < workers; i++)
-            CHECK_EQ(wpool_submit(pool, take_job, &in, NULL), WPOOL_OK);
+        inner in;
+        wpool *pool = takers_begin(&in, &meeting, workers, workers + 1);
         gate_await_count(&meeting, workers);
         CHECK_EQ(wpool_close(pool), WPOOL_OK);
         test_drain(pool);

@@ -473,54 +473,45 @@ TEST(forked_children_are_told_with_their_parent) {
     test_destroy(pool);
 }
 
-typedef struct bell {
-    gate door;
+typedef struct listener {
     unsigned worker;
-    pthread_t thread;
-    unsigned count; /* not atomic: who called and who looks must be in an order */
-} bell;
+    bell bell;
+} listener;
 
-static void ring(void *arg) {
-    bell *b = (bell *)arg;
-    b->thread = pthread_self();
-    b->count++;
-}
-
-static int bell_job(void *arg, wpool_job *job) {
-    bell *b = (bell *)arg;
-    b->worker = worker_of(job);
-    CHECK_EQ(wpool_on_cancel(job, ring, b), WPOOL_OK);
-    return gate_job(&b->door, job);
+static int listen_job(void *arg, wpool_job *job) {
+    listener *l = (listener *)arg;
+    l->worker = worker_of(job);
+    return bell_job(&l->bell, job);
 }
 
 TEST(on_cancel_is_called_once_by_who_stops_the_worker) {
     NEEDS_WORKERS();
-    bell bells[4];
+    listener listeners[4];
     wpool_job jobs[2];
     wpool_id ids[2];
     wpool *pool = numbered_pool_of(4);
     for (int i = 0; i < 4; i++) {
-        bells[i] = (bell){.door = GATE_CLOSED};
+        listeners[i] = (listener){.bell = {.door = GATE_CLOSED}};
         if (i < 2) {
-            CHECK_EQ(wpool_submit(pool, bell_job, &bells[i], &ids[i]), WPOOL_OK);
+            CHECK_EQ(wpool_submit(pool, listen_job, &listeners[i], &ids[i]), WPOOL_OK);
         } else {
-            wpool_job_init(&jobs[i - 2], bell_job, &bells[i]);
+            wpool_job_init(&jobs[i - 2], listen_job, &listeners[i]);
             CHECK_EQ(wpool_submit_job(pool, &jobs[i - 2], NULL), WPOOL_OK);
         }
-        gate_await_count(&bells[i].door, 1);
+        gate_await_count(&listeners[i].bell.door, 1);
     }
-    CHECK_EQ(wpool_worker_stop(pool, bells[3].worker, WPOOL_GRACEFUL, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_worker_stop(pool, listeners[3].worker, WPOOL_GRACEFUL, NULL), WPOOL_OK);
     for (int i = 0; i < 3; i += 2) {
-        CHECK_EQ(wpool_worker_stop(pool, bells[i].worker, WPOOL_HOT, NULL), WPOOL_OK);
-        CHECK(pthread_equal(bells[i].thread, pthread_self()));
+        CHECK_EQ(wpool_worker_stop(pool, listeners[i].worker, WPOOL_HOT, NULL), WPOOL_OK);
+        CHECK(pthread_equal(listeners[i].bell.thread, pthread_self()));
     }
     for (int i = 0; i < 4; i++)
-        CHECK_EQ(bells[i].count, i == 0 || i == 2);
+        CHECK_EQ(listeners[i].bell.count, i == 0 || i == 2);
     for (int i = 0; i < 4; i++)
-        gate_open(&bells[i].door);
+        gate_open(&listeners[i].bell.door);
     test_destroy(pool);
     for (int i = 0; i < 4; i++)
-        CHECK_EQ(bells[i].count, i == 0 || i == 2);
+        CHECK_EQ(listeners[i].bell.count, i == 0 || i == 2);
 }
 
 /* stay_job checks that it has not been told when it begins. */

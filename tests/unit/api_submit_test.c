@@ -65,41 +65,6 @@ TEST(each_job_that_starts_lets_exactly_one_more_in) {
             check_places(workers, capacities[n]);
 }
 
-/* One submit, by a helper. */
-typedef struct attempt {
-    wpool *pool;
-    wpool_fn fn;
-    void *arg;
-    atomic_uint *returned;
-    wpool_status status;
-    helper helper;
-} attempt;
-
-static void attempt_submit(void *arg) {
-    attempt *a = (attempt *)arg;
-    a->status = wpool_submit(a->pool, a->fn, a->arg, NULL);
-    atomic_fetch_add(a->returned, 1);
-}
-
-/* Starts n submits that are to block. */
-static void attempts_start(attempt *attempts, unsigned n, attempt one, atomic_uint *returned) {
-    for (unsigned i = 0; i < n; i++) {
-        attempts[i] = one;
-        attempts[i].returned = returned;
-        helper_start(&attempts[i].helper, attempt_submit, &attempts[i]);
-    }
-    for (unsigned i = 0; i < n; i++)
-        helper_await_sleep(&attempts[i].helper);
-    CHECK_EQ(*returned, 0);
-}
-
-static void attempts_join(attempt *attempts, unsigned n, wpool_status expected) {
-    for (unsigned i = 0; i < n; i++) {
-        helper_join(&attempts[i].helper);
-        CHECK_EQ(attempts[i].status, expected);
-    }
-}
-
 /* Until so many submits have returned; not one more has a reason to. */
 static void await_returned(atomic_uint *returned, unsigned count) {
     while (atomic_load(returned) < count)
@@ -117,7 +82,7 @@ static void check_blocked(unsigned workers, size_t capacity) {
     hold_workers(&h, pool, workers);
     for (size_t i = 0; i < capacity; i++)
         CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
-    attempts_start(attempts, 4, (attempt){.pool = pool, .fn = hold_job, .arg = &h}, &returned);
+    attempts_start(attempts, 4, (attempt){pool, hold_job, &h, .returned = &returned});
     for (unsigned i = 1; i <= 4; i++) {
         hold_release(&h, 1);
         await_returned(&returned, i);
@@ -146,7 +111,7 @@ static void check_woken(wpool_status (*end)(wpool *)) {
     gate_await_count(&g, 1);
     for (int i = 0; i < 2; i++)
         CHECK_EQ(wpool_submit(pool, gate_job, &g, NULL), WPOOL_OK);
-    attempts_start(attempts, 4, (attempt){.pool = pool, .fn = count_job, .arg = &ran}, &returned);
+    attempts_start(attempts, 4, (attempt){pool, count_job, &ran, .returned = &returned});
     CHECK_EQ(end(pool), WPOOL_OK);
     attempts_join(attempts, 4, WPOOL_CLOSED);
     gate_open(&g);
@@ -395,10 +360,7 @@ TEST(drop_oldest_drops_what_waits_while_workers_are_busy) {
     wpool_options options = {.on_done = step_dropped};
     wpool *pool = pool_with(1, 10, WPOOL_DROP_OLDEST, false);
     hold_workers(&h, pool, 1);
-    for (unsigned i = 0; i < 100; i++) {
-        steps[i] = (step){&ran, i};
-        CHECK_EQ(wpool_submit_with(pool, step_job, &steps[i], &options, NULL), WPOOL_OK);
-    }
+    steps_submit(pool, steps, &ran, 0, 100, &options);
     order_check(&dropped_order, 0, 90);
     hold_release(&h, 1);
     test_destroy(pool);
@@ -414,13 +376,10 @@ TEST(drop_oldest_drops_the_oldest_of_those_that_were_queued_with_a_running_one) 
     wpool *pool = pool_with(1, 10, WPOOL_DROP_OLDEST, true);
     hold_init(&h);
     CHECK_EQ(wpool_submit(pool, hold_job, &h, NULL), WPOOL_OK);
-    for (unsigned i = 0; i < COUNT_OF(steps); i++) {
-        steps[i] = (step){&ran, i};
-        CHECK_EQ(wpool_submit_with(pool, step_job, &steps[i], &options, NULL), WPOOL_OK);
-        if (i != 8) continue; /* the queue is full: the worker begins with what it has now */
-        CHECK_EQ(wpool_start(pool), WPOOL_OK);
-        gate_await_count(&h.running, 1);
-    }
+    steps_submit(pool, steps, &ran, 0, 9, &options);
+    CHECK_EQ(wpool_start(pool), WPOOL_OK); /* it is full: the worker begins with what it has now */
+    gate_await_count(&h.running, 1);
+    steps_submit(pool, steps, &ran, 9, COUNT_OF(steps), &options);
     order_check(&dropped_order, 0, 10);
     hold_release(&h, 1);
     test_destroy(pool);
@@ -617,7 +576,7 @@ TEST(unbuffered_submit_returns_when_a_worker_has_the_job) {
         atomic_uint returned = 0;
         wpool *pool = test_pool_of(workers, WPOOL_UNBUFFERED);
         hold_workers(&h, pool, workers);
-        attempts_start(attempts, 4, (attempt){.pool = pool, .fn = hold_job, .arg = &h}, &returned);
+        attempts_start(attempts, 4, (attempt){pool, hold_job, &h, .returned = &returned});
         CHECK_EQ(test_stats(pool).waiting, 0);
         for (unsigned i = 1; i <= 4; i++) {
             hold_release(&h, 1);
@@ -727,7 +686,7 @@ static void check_unbuffered_woken(wpool_status (*end)(wpool *)) {
     atomic_uint returned = 0, ran = 0;
     wpool *pool = test_pool_of(1, WPOOL_UNBUFFERED);
     hold_workers(&h, pool, 1);
-    attempts_start(attempts, 3, (attempt){.pool = pool, .fn = count_job, .arg = &ran}, &returned);
+    attempts_start(attempts, 3, (attempt){pool, count_job, &ran, .returned = &returned});
     CHECK_EQ(end(pool), WPOOL_OK);
     attempts_join(attempts, 3, WPOOL_CLOSED);
     hold_release(&h, 1);
@@ -752,7 +711,7 @@ TEST(an_unbuffered_pool_that_is_paused_takes_nothing) {
     wpool *pool = test_pool_paused(2, WPOOL_UNBUFFERED);
     test_await_idle(pool);
     CHECK_EQ(wpool_try_submit(pool, count_job, &ran, NULL), WPOOL_FULL);
-    attempts_start(attempts, 3, (attempt){.pool = pool, .fn = count_job, .arg = &ran}, &returned);
+    attempts_start(attempts, 3, (attempt){pool, count_job, &ran, .returned = &returned});
     CHECK_EQ(wpool_start(pool), WPOOL_OK);
     attempts_join(attempts, 3, WPOOL_OK);
     test_destroy(pool);

@@ -4,49 +4,13 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 
 #define DUE WPOOL_MS(5)
 
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a job */
-
-typedef struct timed {
-    task task;
-    wpool_id id;
-    wpool_job job;
-} timed;
-
 /* due: 0: never */
-static void timed_submit(wpool *pool, timed *t, int way, int64_t due, wpool_group *group) {
-    const wpool_options options = {.on_done = task_done, .deadline = due, .group = group};
-    wpool_job_init(&t->job, task_job, &t->task);
-    CHECK_EQ(way == OWNED ? wpool_submit_job(pool, &t->job, &options)
-                          : wpool_submit_with(pool, task_job, &t->task, &options,
-                                              way == PLAIN ? NULL : &t->id),
-             WPOOL_OK);
-}
-
-static void timed_check(timed *t, wpool_state state, int error) {
-    CHECK_EQ(atomic_load(&t->task.done_count), 1);
-    CHECK_EQ(atomic_load(&t->task.state), state);
-    CHECK_EQ(atomic_load(&t->task.seen_error), error);
-    CHECK_EQ(atomic_load(&t->task.run_count), state != WPOOL_STATE_DISCARDED);
-}
-
-static void timed_await(timed *t) {
-    while (atomic_load(&t->task.done_count) == 0)
-        sched_yield();
-}
-
-/* Somebody sleeps until what is due, and still does a nanosecond before; then it is time. */
-static void pass_nearly(int64_t due) {
-    test_clock_parked_until(1);
-    test_clock_advance(due - 1);
-    test_clock_parked_until(1);
-}
-
-static void group_begin(wpool_group *group, wpool_group *parent) {
-    memset((void *)group, 0xA5, sizeof *group);
-    CHECK_EQ(wpool_group_init(group, parent), WPOOL_OK);
+static void timed_submit(wpool *pool, request *r, int way, int64_t due, wpool_group *group) {
+    request_submit(pool, r, way, (wpool_options){.deadline = due, .group = group});
 }
 
 static void group_due(wpool_group *group, int64_t timeout) {
@@ -64,21 +28,21 @@ static void group_check(wpool_group *group, int first_error) {
 TEST(a_queued_job_is_discarded_when_it_is_due) {
     for (int is_held = 0; is_held < 2; is_held++) { /* or paused */
         hold h = HOLD_EMPTY;
-        timed due[WAYS] = {{.id = 0}}, others[WAYS] = {{.id = 0}};
+        request due[WAYS] = {{.id = 0}}, others[WAYS] = {{.id = 0}};
         wpool *pool = is_held ? test_pool_of(1, 0) : test_pool_paused(2, 0);
         if (is_held) hold_workers(&h, pool, 1);
         for (int way = 0; way < WAYS; way++) {
             timed_submit(pool, &due[way], way, DUE, NULL);
             timed_submit(pool, &others[way], way, 0, NULL);
         }
-        pass_nearly(DUE);
+        test_clock_pass_nearly(DUE);
         for (int way = 0; way < WAYS; way++)
             CHECK_EQ(atomic_load(&due[way].task.done_count), 0);
         CHECK_EQ(wpool_job_state(pool, due[WITH_ID].id), WPOOL_STATE_WAITING);
         test_clock_advance(1);
         for (int way = 0; way < OWNED; way++) {
-            timed_await(&due[way]);
-            timed_check(&due[way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            request_await(&due[way]);
+            request_check(&due[way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
         }
         CHECK_EQ(wpool_job_state(pool, due[WITH_ID].id), WPOOL_STATE_DISCARDED);
         if (is_held)
@@ -90,24 +54,24 @@ TEST(a_queued_job_is_discarded_when_it_is_due) {
         test_drain(pool);
         CHECK_EQ(test_stats(pool).discarded, WAYS);
         test_destroy(pool);
-        timed_check(&due[OWNED], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+        request_check(&due[OWNED], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
         for (int way = 0; way < WAYS; way++)
-            timed_check(&others[way], WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&others[way], WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
 TEST(a_running_job_is_told_when_it_is_due) {
     gate door = GATE_CLOSED;
-    timed due[WAYS], others[WAYS];
+    request due[WAYS], others[WAYS];
     wpool *pool = pool_of(2 * WAYS);
     for (int way = 0; way < WAYS; way++) {
-        due[way] = (timed){.task = {.door = &door, .error = 6, .is_patient = true}};
-        others[way] = (timed){.task = {.door = &door, .error = 7}};
+        due[way] = (request){.task = {.door = &door, .error = 6, .is_patient = true}};
+        others[way] = (request){.task = {.door = &door, .error = 7}};
         timed_submit(pool, &due[way], way, DUE, NULL);
         timed_submit(pool, &others[way], way, way == PLAIN ? 0 : DUE + 1, NULL);
     }
     gate_await_count(&door, 2 * WAYS);
-    pass_nearly(DUE);
+    test_clock_pass_nearly(DUE);
     test_let_others_run();
     CHECK_EQ(test_stats(pool).running, 2 * WAYS);
     test_clock_advance(1);
@@ -117,8 +81,8 @@ TEST(a_running_job_is_told_when_it_is_due) {
     test_clock_advance(1);
     test_destroy(pool);
     for (int way = 0; way < WAYS; way++) {
-        timed_check(&due[way], WPOOL_STATE_CANCELLED, 6);
-        timed_check(&others[way], WPOOL_STATE_FAILED, 7);
+        request_check(&due[way], WPOOL_STATE_CANCELLED, 6);
+        request_check(&others[way], WPOOL_STATE_FAILED, 7);
         CHECK(!atomic_load(&others[way].task.was_told));
     }
 }
@@ -151,7 +115,7 @@ TEST(who_listens_is_called_once_when_it_is_due) {
         CHECK_EQ(wpool_submit_with(pool, listen_job, &rung, &options, &id), WPOOL_OK);
         while (!atomic_load(&listens))
             sched_yield();
-        pass_nearly(DUE);
+        test_clock_pass_nearly(DUE);
         CHECK_EQ(atomic_load(&rung), 0);
         test_clock_advance(1);
         test_drain(pool);
@@ -166,8 +130,8 @@ TEST(who_listens_is_called_once_when_it_is_due) {
 TEST(a_job_that_ends_in_time_is_left_alone) {
     enum { COUNT = 3 * WPOOL_RECORDS };
     gate door = GATE_CLOSED;
-    static timed early[COUNT][WAYS];
-    timed late[WAYS];
+    static request early[COUNT][WAYS];
+    request late[WAYS];
     wpool *pool = pool_of(WAYS);
     memset((void *)early, 0, sizeof early);
     for (int i = 0; i < COUNT * WAYS; i++)
@@ -176,7 +140,7 @@ TEST(a_job_that_ends_in_time_is_left_alone) {
     for (int i = 0; i < COUNT; i++)
         CHECK_EQ(wpool_wait(pool, early[i][WITH_ID].id, WPOOL_NOW, NULL), WPOOL_OK);
     for (int way = 0; way < WAYS; way++) {
-        late[way] = (timed){.task = {.door = &door, .error = 1}};
+        late[way] = (request){.task = {.door = &door, .error = 1}};
         timed_submit(pool, &late[way], way, 0, NULL);
     }
     gate_await_count(&door, WAYS);
@@ -190,15 +154,15 @@ TEST(a_job_that_ends_in_time_is_left_alone) {
     test_drain(pool);
     test_destroy(pool);
     for (int way = 0; way < WAYS; way++) {
-        timed_check(&late[way], WPOOL_STATE_FAILED, 1);
+        request_check(&late[way], WPOOL_STATE_FAILED, 1);
         CHECK(!atomic_load(&late[way].task.was_told));
     }
     for (int i = 0; i < COUNT * WAYS; i++)
-        timed_check(&early[i / WAYS][i % WAYS], WPOOL_STATE_SUCCEEDED, 0);
+        request_check(&early[i / WAYS][i % WAYS], WPOOL_STATE_SUCCEEDED, 0);
 }
 
 TEST(a_deadline_may_be_as_far_away_as_time_goes) {
-    timed jobs[2] = {{.id = 0}};
+    request jobs[2] = {{.id = 0}};
     wpool_group group;
     wpool *pool = test_pool_paused(1, 0);
     group_begin(&group, NULL);
@@ -211,15 +175,15 @@ TEST(a_deadline_may_be_as_far_away_as_time_goes) {
     }
     CHECK(!wpool_group_cancelled(&group));
     test_destroy(pool);
-    timed_check(&jobs[0], WPOOL_STATE_SUCCEEDED, 0);
-    timed_check(&jobs[1], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&jobs[0], WPOOL_STATE_SUCCEEDED, 0);
+    request_check(&jobs[1], WPOOL_STATE_SUCCEEDED, 0);
 }
 
 /* ---- who waits for it is woken ---- */
 
 typedef struct waiter {
     wpool *pool;
-    timed *timed;
+    request *request;
     wpool_group *group;
     helper helper;
 } waiter;
@@ -227,7 +191,7 @@ typedef struct waiter {
 static void wait_by_id(void *arg) {
     waiter *w = (waiter *)arg;
     wpool_result result;
-    CHECK_EQ(wpool_wait(w->pool, w->timed->id, WPOOL_FOREVER, &result), WPOOL_OK);
+    CHECK_EQ(wpool_wait(w->pool, w->request->id, WPOOL_FOREVER, &result), WPOOL_OK);
     CHECK_EQ(result.state, WPOOL_STATE_DISCARDED);
     CHECK_EQ(result.error, WPOOL_TIMEOUT);
     CHECK_EQ(result.attempts, 0);
@@ -245,13 +209,22 @@ static void drain(void *arg) { test_drain(((waiter *)arg)->pool); }
 
 static void wait_for_group(void *arg) { group_check(((waiter *)arg)->group, WPOOL_TIMEOUT); }
 
+static void waiter_check_woken(waiter *w) {
+    test_clock_pass_nearly(DUE);
+    CHECK(!atomic_load(&w->helper.is_finished));
+    test_clock_advance(1);
+    helper_join(&w->helper);
+    test_destroy(w->pool);
+    request_check(w->request, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+}
+
 TEST(who_waits_is_woken_when_it_is_due) {
     static void (*const ways[])(void *) = {wait_by_id, take_result, drain, wait_for_group};
     for (size_t i = 0; i < COUNT_OF(ways); i++)
         for (int is_group = 0; is_group < 2; is_group++) {
-            timed due = {.id = 0};
+            request due = {.id = 0};
             wpool_group groups[2];
-            waiter w = {.timed = &due, .group = &groups[0]};
+            waiter w = {.request = &due, .group = &groups[0]};
             w.pool = pool_from((wpool_config){.workers = 1, .results = true, .start_paused = true});
             group_begin(&groups[0], NULL);
             group_begin(&groups[1], &groups[0]);
@@ -259,44 +232,34 @@ TEST(who_waits_is_woken_when_it_is_due) {
             timed_submit(w.pool, &due, WITH_ID, is_group ? 0 : DUE, &groups[1]);
             helper_start(&w.helper, ways[i], &w);
             helper_await_sleep(&w.helper);
-            pass_nearly(DUE);
-            CHECK(!atomic_load(&w.helper.is_finished));
-            test_clock_advance(1);
-            helper_join(&w.helper);
-            test_destroy(w.pool);
-            timed_check(&due, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            waiter_check_woken(&w);
         }
 }
 
 TEST(who_sleeps_in_an_inline_pool_sees_a_deadline_set_meanwhile) {
-    timed due = {.id = 0};
+    request due = {.id = 0};
     wpool_group group;
-    waiter w = {.timed = &due, .group = &group};
+    waiter w = {.request = &due, .group = &group};
     w.pool = pool_from((wpool_config){.max_workers = WPOOL_INLINE, .start_paused = true});
     group_begin(&group, NULL);
     timed_submit(w.pool, &due, WITH_ID, 0, &group);
     helper_start(&w.helper, drain, &w);
     helper_await_sleep(&w.helper);
     group_due(&group, DUE);
-    pass_nearly(DUE);
-    CHECK(!atomic_load(&w.helper.is_finished));
-    test_clock_advance(1);
-    helper_join(&w.helper);
-    test_destroy(w.pool);
-    timed_check(&due, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+    waiter_check_woken(&w);
 }
 
 typedef struct blocked {
     wpool *pool;
     wpool_group *group;
-    timed timed;
+    request request;
     int way;
     helper helper;
 } blocked;
 
 static void submit_blocked(void *arg) {
     blocked *b = (blocked *)arg;
-    timed_submit(b->pool, &b->timed, b->way, b->group ? 0 : DUE, b->group);
+    timed_submit(b->pool, &b->request, b->way, b->group ? 0 : DUE, b->group);
 }
 
 /* Its time begins with the submit; it is over before there is room. */
@@ -316,11 +279,11 @@ TEST(a_job_whose_submitter_was_blocked_too_long_does_not_start) {
             test_clock_advance(DUE);
             hold_release(&h, 1);
             helper_join(&b.helper);
-            if (way != OWNED) timed_await(&b.timed); /* the worker is busy still */
+            if (way != OWNED) request_await(&b.request); /* the worker is busy still */
             hold_release(&h, 1);
             test_drain(b.pool);
             test_destroy(b.pool);
-            timed_check(&b.timed, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            request_check(&b.request, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
         }
 }
 
@@ -335,7 +298,7 @@ TEST(the_earliest_deadline_counts) {
         for (int is_before = 0; is_before < 4; is_before++)
             for (int is_running = 0; is_running < 2; is_running++) {
                 gate door = GATE_CLOSED;
-                timed due = {.task = {.error = 4, .is_patient = true}};
+                request due = {.task = {.error = 4, .is_patient = true}};
                 wpool_group groups[2];
                 wpool *pool = is_running ? pool_of(1) : test_pool_paused(1, 0);
                 if (is_running) due.task.door = &door;
@@ -350,23 +313,23 @@ TEST(the_earliest_deadline_counts) {
                 for (int g = 0; g < 2; g++)
                     if (dues[i][2 - g] && !(is_before >> g & 1))
                         group_due(&groups[g], WPOOL_MS(dues[i][2 - g]));
-                pass_nearly(WPOOL_MS(5));
+                test_clock_pass_nearly(WPOOL_MS(5));
                 CHECK_EQ(atomic_load(&due.task.done_count), 0);
                 CHECK(!wpool_group_cancelled(&groups[1]));
                 test_clock_advance(1);
-                timed_await(&due);
+                request_await(&due);
                 CHECK_EQ(wpool_group_cancelled(&groups[0]), dues[i][2] == 5);
                 CHECK_EQ(wpool_group_cancelled(&groups[1]), dues[i][1] == 5 || dues[i][2] == 5);
                 test_destroy(pool);
-                timed_check(&due, is_running ? WPOOL_STATE_CANCELLED : WPOOL_STATE_DISCARDED,
-                            is_running ? 4 : WPOOL_TIMEOUT);
+                request_check(&due, is_running ? WPOOL_STATE_CANCELLED : WPOOL_STATE_DISCARDED,
+                              is_running ? 4 : WPOOL_TIMEOUT);
             }
 }
 
 TEST(a_group_is_cancelled_as_a_whole_when_it_is_due) {
     for (int is_before = 0; is_before < 2; is_before++) {
         gate door = GATE_CLOSED;
-        timed running[2][WAYS], queued[3][WAYS] = {{{.id = 0}}};
+        request running[2][WAYS], queued[3][WAYS] = {{{.id = 0}}};
         wpool_group top, groups[2], beside;
         wpool *pools[2] = {pool_of(WAYS), pool_of(WAYS)};
         group_begin(&top, NULL);
@@ -375,8 +338,8 @@ TEST(a_group_is_cancelled_as_a_whole_when_it_is_due) {
         group_begin(&beside, &top);
         if (is_before) group_due(&groups[0], DUE);
         for (int i = 0; i < 2 * WAYS; i++) { /* each pool has members of one */
-            timed *t = &running[i / WAYS][i % WAYS];
-            *t = (timed){.task = {.door = &door, .error = 8, .is_patient = true}};
+            request *t = &running[i / WAYS][i % WAYS];
+            *t = (request){.task = {.door = &door, .error = 8, .is_patient = true}};
             timed_submit(pools[i / WAYS], t, i % WAYS, 0, &groups[i / WAYS]);
         }
         gate_await_count(&door, 2 * WAYS);
@@ -385,7 +348,7 @@ TEST(a_group_is_cancelled_as_a_whole_when_it_is_due) {
                          i / WAYS == 2 ? &beside : &groups[i / WAYS]);
         if (!is_before) group_due(&groups[0], DUE);
         gate_open(&door);
-        pass_nearly(DUE);
+        test_clock_pass_nearly(DUE);
         CHECK(!wpool_group_cancelled(&groups[0]));
         test_clock_advance(1);
         CHECK(wpool_group_cancelled(&groups[0]) && wpool_group_cancelled(&groups[1]));
@@ -395,11 +358,11 @@ TEST(a_group_is_cancelled_as_a_whole_when_it_is_due) {
         for (int i = 0; i < 2; i++)
             test_destroy(pools[i]);
         for (int i = 0; i < 2 * WAYS; i++) {
-            timed_check(&running[i / WAYS][i % WAYS], WPOOL_STATE_CANCELLED, 8);
-            timed_check(&queued[i / WAYS][i % WAYS], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            request_check(&running[i / WAYS][i % WAYS], WPOOL_STATE_CANCELLED, 8);
+            request_check(&queued[i / WAYS][i % WAYS], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
         }
         for (int way = 0; way < WAYS; way++)
-            timed_check(&queued[2][way], WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&queued[2][way], WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 
@@ -407,7 +370,7 @@ TEST(a_group_that_is_due_takes_no_job) {
     const wpool_options options = {.on_done = task_done};
     for (int is_above = 0; is_above < 2; is_above++)
         for (int64_t due = 0; due < 2; due++) {
-            timed t = {.id = 77};
+            request t = {.id = 77};
             wpool_group groups[2];
             wpool_options member = options;
             wpool *pool = test_pool_paused(1, 0);
@@ -435,7 +398,7 @@ TEST(a_deadline_is_replaced) {
     for (size_t i = 0; i < COUNT_OF(seconds); i++)
         for (int is_running = 0; is_running < 2; is_running++) {
             const int64_t due = seconds[i] < 0 ? WPOOL_FOREVER : WPOOL_MS(seconds[i]);
-            timed t = {.task = {.error = 4, .is_patient = true}};
+            request t = {.task = {.error = 4, .is_patient = true}};
             gate door = GATE_CLOSED;
             wpool_group groups[2];
             wpool *pool = is_running ? pool_of(1) : test_pool_paused(1, 0);
@@ -452,17 +415,17 @@ TEST(a_deadline_is_replaced) {
                 test_clock_advance(WPOOL_SECONDS(1));
                 test_let_others_run();
             } else {
-                pass_nearly(due);
+                test_clock_pass_nearly(due);
             }
             CHECK_EQ(atomic_load(&t.task.done_count), 0);
             CHECK(!wpool_group_cancelled(&groups[1]));
             if (due == WPOOL_FOREVER) group_due(&groups[0], 1);
             test_clock_advance(1);
-            timed_await(&t);
+            request_await(&t);
             CHECK(wpool_group_cancelled(&groups[1]));
             test_destroy(pool);
-            timed_check(&t, is_running ? WPOOL_STATE_CANCELLED : WPOOL_STATE_DISCARDED,
-                        is_running ? 4 : WPOOL_TIMEOUT);
+            request_check(&t, is_running ? WPOOL_STATE_CANCELLED : WPOOL_STATE_DISCARDED,
+                          is_running ? 4 : WPOOL_TIMEOUT);
         }
 }
 
@@ -470,8 +433,8 @@ TEST(the_pools_below_a_group_are_stopped_when_it_is_due) {
     for (int is_before = 0; is_before < 2; is_before++)
         for (int is_above = 0; is_above < 2; is_above++) {
             gate door = GATE_CLOSED;
-            timed running = {.task = {.door = &door, .error = 2, .is_patient = true}};
-            timed queued[WAYS] = {{.id = 0}};
+            request running = {.task = {.door = &door, .error = 2, .is_patient = true}};
+            request queued[WAYS] = {{.id = 0}};
             wpool_group groups[2];
             group_begin(&groups[0], NULL);
             group_begin(&groups[1], &groups[0]);
@@ -482,14 +445,14 @@ TEST(the_pools_below_a_group_are_stopped_when_it_is_due) {
             for (int way = 0; way < WAYS; way++)
                 timed_submit(pool, &queued[way], way, 0, NULL);
             if (!is_before) group_due(&groups[!is_above], DUE);
-            pass_nearly(DUE);
+            test_clock_pass_nearly(DUE);
             CHECK_EQ(test_stats(pool).waiting, WAYS);
             test_clock_advance(1);
             gate_open(&door);
             test_drain(pool);
             CHECK_EQ(wpool_stop(pool, WPOOL_HOT), WPOOL_ALREADY);
             test_destroy(pool);
-            timed_check(&running, WPOOL_STATE_CANCELLED, 2);
+            request_check(&running, WPOOL_STATE_CANCELLED, 2);
             for (int way = 0; way < WAYS; way++) {
                 CHECK_EQ(atomic_load(&queued[way].task.state), WPOOL_STATE_DISCARDED);
                 CHECK_EQ(atomic_load(&queued[way].task.done_count), 1);
@@ -591,7 +554,7 @@ TEST(a_pool_ends_before_its_deadlines) {
     const surroundings before = surroundings_now();
     for (size_t i = 0; i < COUNT_OF(ends); i++)
         for (int is_inline = 0; is_inline < 2; is_inline++) {
-            timed jobs[10][WAYS] = {{{.id = 0}}};
+            request jobs[10][WAYS] = {{{.id = 0}}};
             wpool_group group;
             memory used = {0};
             const wpool_allocator allocator = memory_allocator(&used);
@@ -607,9 +570,9 @@ TEST(a_pool_ends_before_its_deadlines) {
             ends[i](pool);
             test_destroy(pool);
             for (int j = 0; j < 10 * WAYS; j++)
-                timed_check(&jobs[j / WAYS][j % WAYS],
-                            i < 3 ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
-                            i < 3 ? 0 : WPOOL_CANCELLED);
+                request_check(&jobs[j / WAYS][j % WAYS],
+                              i < 3 ? WPOOL_STATE_SUCCEEDED : WPOOL_STATE_DISCARDED,
+                              i < 3 ? 0 : WPOOL_CANCELLED);
             memory_check_empty(&used);
             CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
             memset((void *)jobs, 0xA5, sizeof jobs);
@@ -626,8 +589,8 @@ TEST(a_pool_that_ends_has_deadlines) {
     for (int way = 0; way < WAYS; way++)
         for (int is_destroyed = 0; is_destroyed < 2; is_destroyed++) {
             gate door = GATE_CLOSED;
-            timed running = {.task = {.door = &door, .error = 3, .is_patient = true}};
-            timed queued = {.id = 0};
+            request running = {.task = {.door = &door, .error = 3, .is_patient = true}};
+            request queued = {.id = 0};
             waiter w = {.pool = pool_of(1)};
             timed_submit(w.pool, &running, way, DUE, NULL);
             gate_await_count(&door, 1);
@@ -638,16 +601,16 @@ TEST(a_pool_that_ends_has_deadlines) {
             } else {
                 CHECK_EQ(wpool_close(w.pool), WPOOL_OK);
             }
-            pass_nearly(DUE);
-            if (way != OWNED) timed_await(&queued);
+            test_clock_pass_nearly(DUE);
+            if (way != OWNED) request_await(&queued);
             gate_open(&door);
             test_clock_advance(1);
             if (is_destroyed)
                 helper_join(&w.helper);
             else
                 test_destroy(w.pool);
-            timed_check(&running, WPOOL_STATE_CANCELLED, 3);
-            timed_check(&queued, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+            request_check(&running, WPOOL_STATE_CANCELLED, 3);
+            request_check(&queued, WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
         }
 }
 
@@ -665,7 +628,7 @@ static unsigned timed_sleepers(void) {
 }
 
 TEST(no_thread_has_a_time_to_wake_when_nothing_is_due) {
-    timed jobs[3] = {{.id = 0}};
+    request jobs[3] = {{.id = 0}};
     wpool_group group;
     wpool *pool = pool_of(2);
     for (int i = 0; i < 20; i++)
@@ -685,7 +648,7 @@ TEST(no_thread_has_a_time_to_wake_when_nothing_is_due) {
     for (int i = 0; i < 20; i++)
         CHECK_EQ(timed_sleepers(), 0);
     test_destroy(pool);
-    timed_check(&jobs[2], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
+    request_check(&jobs[2], WPOOL_STATE_DISCARDED, WPOOL_CANCELLED);
 }
 
 TEST(a_pool_without_deadlines_has_no_thread_for_them) {
@@ -707,32 +670,27 @@ TEST(a_pool_without_deadlines_has_no_thread_for_them) {
 TEST(a_deadline_that_nobody_would_keep_is_refused) {
     for (int is_group = 0; is_group < 2; is_group++)
         for (int way = 0; way < WAYS; way++) {
-            timed t = {.id = 77};
+            request t = {.id = 77};
             wpool_group group;
-            const wpool_options options = {.on_done = task_done,
-                                           .deadline = is_group ? 0 : DUE,
+            const wpool_options options = {.deadline = is_group ? 0 : DUE,
                                            .group = is_group ? &group : NULL};
             wpool *pool = test_pool_of(1, 0);
             group_begin(&group, NULL);
             group_due(&group, DUE);
             threads_deny(1, 1);
-            wpool_job_init(&t.job, task_job, &t.task);
-            CHECK_EQ(way == OWNED ? wpool_submit_job(pool, &t.job, &options)
-                                  : wpool_submit_with(pool, task_job, &t.task, &options,
-                                                      way == PLAIN ? NULL : &t.id),
-                     WPOOL_NO_THREAD);
+            CHECK_EQ(request_try(pool, &t, way, options), WPOOL_NO_THREAD);
             if (way == WITH_ID) CHECK_EQ(t.id, 0);
             CHECK_EQ(test_stats(pool).accepted, 0);
             CHECK_EQ(wpool_group_wait(&group, WPOOL_NOW, NULL), WPOOL_OK);
-            timed_submit(pool, &t, way, options.deadline, options.group);
+            request_submit(pool, &t, way, options);
             test_drain(pool);
             test_destroy(pool);
-            timed_check(&t, WPOOL_STATE_SUCCEEDED, 0);
+            request_check(&t, WPOOL_STATE_SUCCEEDED, 0);
         }
 }
 
 TEST(a_groups_deadline_that_nobody_keeps_holds_for_what_has_not_started) {
-    timed jobs[WAYS] = {{.id = 0}};
+    request jobs[WAYS] = {{.id = 0}};
     wpool_group group;
     wpool *pool = test_pool_paused(1, 0);
     group_begin(&group, NULL);
@@ -747,7 +705,7 @@ TEST(a_groups_deadline_that_nobody_keeps_holds_for_what_has_not_started) {
     group_check(&group, WPOOL_TIMEOUT);
     test_destroy(pool);
     for (int way = 0; way < WAYS; way++)
-        timed_check(&jobs[way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+        request_check(&jobs[way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
 }
 
 TEST(a_pool_whose_groups_deadline_nobody_would_keep_is_not_made) {
@@ -774,7 +732,7 @@ TEST(a_pool_whose_groups_deadline_nobody_would_keep_is_not_made) {
 static wpool *inline_pool(void) { return pool_from((wpool_config){.max_workers = WPOOL_INLINE}); }
 
 TEST(inline_a_job_that_is_due_does_not_start) {
-    timed due[2][WAYS] = {{{.id = 0}}}, others[WAYS] = {{.id = 0}};
+    request due[2][WAYS] = {{{.id = 0}}}, others[WAYS] = {{.id = 0}};
     wpool_group group;
     wpool *pool = inline_pool();
     group_begin(&group, NULL);
@@ -790,9 +748,9 @@ TEST(inline_a_job_that_is_due_does_not_start) {
     CHECK_EQ(test_stats(pool).discarded, 2 * WAYS);
     test_destroy(pool);
     for (int way = 0; way < WAYS; way++) {
-        timed_check(&due[0][way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
-        timed_check(&due[1][way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
-        timed_check(&others[way], WPOOL_STATE_SUCCEEDED, 0);
+        request_check(&due[0][way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+        request_check(&due[1][way], WPOOL_STATE_DISCARDED, WPOOL_TIMEOUT);
+        request_check(&others[way], WPOOL_STATE_SUCCEEDED, 0);
     }
 }
 

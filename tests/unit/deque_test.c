@@ -7,15 +7,10 @@
 static void before_claim(void);
 
 /* What happens between a look and the claim that follows is up to the test. */
-#define WPOOL_ATOMIC_LOAD(p, order) atomic_load_explicit(p, order)
-#define WPOOL_ATOMIC_STORE(p, value, order) atomic_store_explicit(p, value, order)
-#define WPOOL_ATOMIC_EXCHANGE(p, value, order) atomic_exchange_explicit(p, value, order)
-#define WPOOL_ATOMIC_ADD(p, value, order) atomic_fetch_add_explicit(p, value, order)
-#define WPOOL_ATOMIC_SUB(p, value, order) atomic_fetch_sub_explicit(p, value, order)
-#define WPOOL_ATOMIC_OR(p, value, order) atomic_fetch_or_explicit(p, value, order)
-#define WPOOL_ATOMIC_AND(p, value, order) atomic_fetch_and_explicit(p, value, order)
 #define WPOOL_ATOMIC_CAS(p, expected, value, order, failed) \
     (before_claim(), atomic_compare_exchange_strong_explicit(p, expected, value, order, failed))
+
+#include "atomics.h"
 
 #define WPOOL_BATCH 2
 #define WPOOL_DEQUE_SIZE 2

@@ -272,15 +272,9 @@ static bool use_loops(ledger *l) {
     return ok;
 }
 
-static wpool_config config_of(wpool *pool) {
-    wpool_config config;
-    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
-    return config;
-}
-
 /* What is not OK is out of memory, and has changed nothing. */
 static bool is_edited(wpool *pool, const wpool_config *before, wpool_status status) {
-    const wpool_config now = config_of(pool);
+    const wpool_config now = pool_config(pool);
     if (status == WPOOL_OK) return true;
     CHECK_EQ(status, WPOOL_NO_MEMORY);
     CHECK_EQ(now.workers, before->workers);
@@ -297,12 +291,12 @@ static void use_edit(ledger *l) {
     static const unsigned workers[] = {6, 20, 1, 2};
     static const size_t capacities[] = {300, 7, 50, 20};
     for (int i = 0; i < 4; i++) {
-        wpool_config before = config_of(l->pool), config = before;
+        wpool_config before = pool_config(l->pool), config = before;
         if (!POOL_IS_INLINE) {
             config.workers = workers[i];
             const wpool_status status = wpool_scale_to(l->pool, workers[i], WPOOL_GRACEFUL);
             l->denied += !is_edited(l->pool, &before, status);
-            before = config_of(l->pool);
+            before = pool_config(l->pool);
             config.workers = workers[3 - i];
         }
         config.queue_capacity = capacities[i];
@@ -437,13 +431,13 @@ TEST(an_array_too_large_to_be_counted_is_not_asked_for) {
 static wpool_status edit_workers(wpool *pool) { return wpool_scale(pool, 4, WPOOL_GRACEFUL); }
 
 static wpool_status edit_capacity(wpool *pool) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.queue_capacity = 1000;
     return wpool_configure(pool, &config);
 }
 
 static wpool_status edit_order(wpool *pool, wpool_order to) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.order = to;
     config.queue_capacity = 11; /* another one as well */
     return wpool_configure(pool, &config);
@@ -453,7 +447,7 @@ static wpool_status edit_to_lifo(wpool *pool) { return edit_order(pool, WPOOL_LI
 static wpool_status edit_to_priority(wpool *pool) { return edit_order(pool, WPOOL_PRIORITY); }
 
 static wpool_status edit_all(wpool *pool) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     if (!POOL_IS_INLINE) config.workers = config.max_workers = 9;
     config.queue_capacity = 1000;
     config.when_full = WPOOL_REFUSE;
@@ -470,7 +464,7 @@ static bool check_denied(wpool_status (*edit)(wpool *), unsigned n, size_t *bloc
     atomic_uint count = 0;
     wpool *pool = pool_from((wpool_config){
         .workers = 2, .queue_capacity = 10, .start_paused = true, .allocator = &allocator});
-    const wpool_config before = config_of(pool);
+    const wpool_config before = pool_config(pool);
     count_submit(pool, &count, 10);
     atomic_store(&m.asked, 0);
     m.first_denied = m.last_denied = n;

@@ -106,18 +106,12 @@ TEST(threads_that_come_back_make_a_pool_again) {
 
 /* ---- while workers are added ---- */
 
-static wpool_config config_of(wpool *pool) {
-    wpool_config config;
-    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
-    return config;
-}
-
 static wpool_status more_by_scale(wpool *pool, unsigned workers) {
     return wpool_scale_to(pool, workers, WPOOL_GRACEFUL);
 }
 
 static wpool_status more_by_configure(wpool *pool, unsigned workers) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.workers = workers;
     config.min_workers = 0; /* as many as workers says */
     config.queue_capacity = 3;
@@ -144,7 +138,7 @@ static void check_no_more(wpool_status (*more)(wpool *, unsigned), unsigned adde
         CHECK_EQ(more(pool, 2 + added), WPOOL_NO_THREAD);
         CHECK_EQ(atomic_load(&threads_asked), n);
         CHECK_EQ(pool_stats(pool).workers, 2);
-        config = config_of(pool);
+        config = pool_config(pool);
         CHECK(config.workers == 2 && config.min_workers == 1 && config.max_workers == 0);
         CHECK(config.queue_capacity == 1024 && config.when_full == WPOOL_BLOCK);
         while (wpool_workers(pool, NULL, 0) != 2 || pool_stats(pool).workers_leaving > 0)
@@ -229,11 +223,11 @@ static void check_no_change(wpool_status (*change)(wpool *), unsigned threads) {
         attendance_begin();
         config.allocator = &allocator;
         wpool *pool = pool_from(config);
-        const wpool_config before = config_of(pool);
+        const wpool_config before = pool_config(pool);
         threads_deny(n, n);
         CHECK_EQ(change(pool), WPOOL_NO_THREAD);
         CHECK_EQ(atomic_load(&threads_asked), n);
-        config = config_of(pool);
+        config = pool_config(pool);
         CHECK(is_same(&config, &before));
         while (wpool_workers(pool, NULL, 0) != 2)
             sched_yield(); /* those that were started leave */
@@ -243,7 +237,7 @@ static void check_no_change(wpool_status (*change)(wpool *), unsigned threads) {
         CHECK_EQ(atomic_load(&count), 10);
         threads_deny(0, 0);
         CHECK_EQ(change(pool), WPOOL_OK);
-        config = config_of(pool);
+        config = pool_config(pool);
         CHECK(!is_same(&config, &before));
         test_destroy(pool);
         check_attendance(2 + (n > 1 ? n - 2 : 0) + threads - 1);
@@ -253,14 +247,14 @@ static void check_no_change(wpool_status (*change)(wpool *), unsigned threads) {
 }
 
 static wpool_status change_rate(wpool *pool) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.rate = (wpool_rate){.per_second = 1e6, .burst = 2};
     config.queue_capacity = 3;
     return wpool_configure(pool, &config);
 }
 
 static wpool_status change_range(wpool *pool) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.min_workers = 1;
     config.max_workers = 2;
     config.when_full = WPOOL_REFUSE;
@@ -268,7 +262,7 @@ static wpool_status change_range(wpool *pool) {
 }
 
 static wpool_status change_workers_and_range(wpool *pool) {
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.workers = 4;
     config.max_workers = 5;
     return wpool_configure(pool, &config);

@@ -4,6 +4,7 @@
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 #include "api.h"
+#include "ways.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -99,8 +100,6 @@ static void blocker_await(blocker *b) {
 
 /* ---- all ways to be told ---- */
 
-enum { PLAIN, WITH_ID, OWNED, WAYS }; /* to hand in a job */
-
 typedef struct telling {
     wpool *pool;
     wpool_group *group;
@@ -146,21 +145,13 @@ static const struct means {
              {tell_by_group_deadline, 1, false, true, false},
              {tell_by_group_deadline, 1, false, false, true}};
 
-static void submit_to(wpool *pool, wpool_fn fn, void *arg, wpool_job *job, wpool_id *id, int way,
-                      const wpool_options *options) {
-    wpool_job_init(job, fn, arg);
-    CHECK_EQ(way == OWNED ? wpool_submit_job(pool, job, options)
-                          : wpool_submit_with(pool, fn, arg, options, way == PLAIN ? NULL : id),
-             WPOOL_OK);
-}
-
 static void check_told(const struct means *m, int way, block_call block, bool is_late) {
     blocker b = {.block = block, .is_late = is_late, .here = GATE_CLOSED};
     wpool_group group;
     const wpool_options options = {.group = m->is_job_in_group ? &group : NULL};
     CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
     telling t = {interrupted_pool(m->workers, m->is_pool_in_group ? &group : NULL), &group, &b};
-    submit_to(t.pool, block_job, &b, &b.job, &b.id, way, &options);
+    CHECK_EQ(way_submit(t.pool, way, block_job, &b, &options, &b.job, &b.id), WPOOL_OK);
     blocker_await(&b);
     m->tell(&t);
     test_drain(t.pool);
@@ -194,7 +185,7 @@ TEST(a_blocked_job_goes_on_when_it_is_due) {
             while (test_stats(pool).cancelled == 0) { /* or it has not started, on a busy machine */
                 blocker b = {.block = block_calls[i], .here = GATE_CLOSED};
                 const wpool_options options = {.deadline = due};
-                submit_to(pool, block_job, &b, &b.job, &b.id, way, &options);
+                CHECK_EQ(way_submit(pool, way, block_job, &b, &options, &b.job, &b.id), WPOOL_OK);
                 test_drain(pool);
                 due *= 2;
             }
@@ -353,11 +344,24 @@ static int read_job(void *arg, wpool_job *job) {
     return 0;
 }
 
+static void reader_submit(wpool *pool, reader *r, int way) {
+    CHECK_EQ(way_submit(pool, way, read_job, r, NULL, &r->job, &r->id), WPOOL_OK);
+}
+
 static void reader_end(reader *r) { CHECK_EQ(write(r->ends[1], "x", 1), 1); }
 
 static void reader_close(reader *r) {
     close(r->ends[0]);
     close(r->ends[1]);
+}
+
+/* It comes to its turn, in its own time, and all has ended. */
+static void reader_finish(reader *r, wpool *pool) {
+    gate_await_count(&r->here, 1);
+    test_let_others_run();
+    reader_end(r);
+    test_drain(pool);
+    reader_close(r);
 }
 
 TEST(a_job_on_another_worker_is_not_interrupted) {
@@ -366,7 +370,7 @@ TEST(a_job_on_another_worker_is_not_interrupted) {
         reader r;
         wpool *pool = interrupted_pool(2, NULL);
         reader_begin(&r);
-        submit_to(pool, read_job, &r, &r.job, &r.id, way, NULL);
+        reader_submit(pool, &r, way);
         gate_await_count(&r.here, 1);
         for (int i = 0; i < ROUNDS / 10; i++) {
             blocker b = {.block = block_calls[i % 3], .is_late = i % 2, .here = GATE_CLOSED};
@@ -423,25 +427,26 @@ static int end_when_told(void *arg, wpool_job *job) {
     return 0;
 }
 
-TEST(the_next_job_on_the_worker_is_not_interrupted) {
+/* A reader comes after a job of this function, which is told to end. */
+static void check_next_is_not_interrupted(wpool_fn fn, int rounds) {
     count_signals();
     wpool *pool = interrupted_pool(1, NULL);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         gate here = GATE_CLOSED;
         reader r;
         wpool_id id;
         reader_begin(&r);
-        CHECK_EQ(wpool_submit(pool, end_when_told, &here, &id), WPOOL_OK);
-        submit_to(pool, read_job, &r, &r.job, &r.id, i % WAYS, NULL);
+        CHECK_EQ(wpool_submit(pool, fn, &here, &id), WPOOL_OK);
+        reader_submit(pool, &r, i % WAYS);
         gate_await_count(&here, 1);
         CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_CANCELLED);
-        gate_await_count(&r.here, 1);
-        test_let_others_run();
-        reader_end(&r);
-        test_drain(pool);
-        reader_close(&r);
+        reader_finish(&r, pool);
     }
     test_destroy(pool);
+}
+
+TEST(the_next_job_on_the_worker_is_not_interrupted) {
+    check_next_is_not_interrupted(end_when_told, ROUNDS);
 }
 
 /* Inside of a job that was told, after one that was told, and beside. */
@@ -472,11 +477,7 @@ TEST(the_job_around_a_told_one_is_not_interrupted) {
         reader r;
         reader_begin(&r);
         CHECK_EQ(wpool_submit(pool, wait_for_told_one, &r, NULL), WPOOL_OK);
-        gate_await_count(&r.here, 1);
-        test_let_others_run();
-        reader_end(&r);
-        test_drain(pool);
-        reader_close(&r);
+        reader_finish(&r, pool);
     }
     test_destroy(pool);
 }
@@ -494,10 +495,10 @@ static int run_reader_and_block(void *arg, wpool_job *job) {
         wpool_group group;
         const wpool_options options = {.group = &group};
         CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
-        submit_to(pool, read_job, &a->reader, &a->reader.job, NULL, PLAIN, &options);
+        CHECK_EQ(wpool_submit_with(pool, read_job, &a->reader, &options, NULL), WPOOL_OK);
         CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
     } else {
-        submit_to(pool, read_job, &a->reader, &a->reader.job, NULL, OWNED, NULL);
+        reader_submit(pool, &a->reader, OWNED);
         CHECK_EQ(wpool_job_wait(&a->reader.job, WPOOL_FOREVER), WPOOL_OK);
     }
     CHECK(wpool_cancelled(job));
@@ -652,24 +653,7 @@ static int leave_when_told(void *arg, wpool_job *job) {
 }
 
 TEST(who_leaves_its_thread_is_interrupted_no_more) {
-    count_signals();
-    wpool *pool = interrupted_pool(1, NULL);
-    for (int i = 0; i < ROUNDS / 10; i++) {
-        gate here = GATE_CLOSED;
-        reader r;
-        wpool_id id;
-        reader_begin(&r);
-        CHECK_EQ(wpool_submit(pool, leave_when_told, &here, &id), WPOOL_OK);
-        submit_to(pool, read_job, &r, &r.job, &r.id, i % WAYS, NULL);
-        gate_await_count(&here, 1);
-        CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_CANCELLED);
-        gate_await_count(&r.here, 1);
-        test_let_others_run();
-        reader_end(&r);
-        test_drain(pool);
-        reader_close(&r);
-    }
-    test_destroy(pool);
+    check_next_is_not_interrupted(leave_when_told, ROUNDS / 10);
 }
 
 /* A job that leaves its thread inside of another one, which is told when the first is gone. */

@@ -1561,10 +1561,8 @@ static void check_many(bool is_inline, unsigned steps, uint64_t seed) {
         const int64_t ahead = 1 + (int64_t)test_choose(seed, (uint64_t)span);
         const wpool_options options = {.delay = ahead, .on_done = late_done};
         jobs[i].due = begin + ahead;
-        wpool_job_init(&jobs[i].job, late_job, &jobs[i]);
-        CHECK_EQ(i % WAYS == OWNED ? wpool_submit_job(s.pool, &jobs[i].job, &options)
-                                   : wpool_submit_with(s.pool, late_job, &jobs[i], &options,
-                                                       i % WAYS == PLAIN ? NULL : &jobs[i].id),
+        CHECK_EQ(way_submit(s.pool, (int)(i % WAYS), late_job, &jobs[i], &options, &jobs[i].job,
+                            &jobs[i].id),
                  WPOOL_OK);
     }
     check_delayed(s.pool, MANY);

@@ -332,10 +332,7 @@ TEST(a_lone_worker_runs_jobs_in_their_order) {
     static step steps[500];
     wpool *pool =
         pool_from((wpool_config){.workers = 1, .queue_capacity = 500, .start_paused = true});
-    for (unsigned i = 0; i < 500; i++) {
-        steps[i] = (step){&o, i};
-        CHECK_EQ(wpool_submit(pool, step_job, &steps[i], NULL), WPOOL_OK);
-    }
+    steps_submit(pool, steps, &o, 0, 500, NULL);
     CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
     order_check(&o, 0, 500);
 }

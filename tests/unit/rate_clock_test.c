@@ -88,10 +88,20 @@ static void submit_starts(wpool *pool, start_log *s, unsigned count) {
 /* One step of the rate, to a nanosecond: it may be rounded up to whole ones. */
 static void pass_step(start_log *s, unsigned count) {
     const int64_t begin = test_clock_now();
-    AWAIT(sleepers_first() - begin == STEP || sleepers_first() - begin == STEP + 1);
-    sleepers_pass_nearly(sleepers_first() - begin);
+    int64_t next;
+    AWAIT((next = sleepers_first()) - begin == STEP || next - begin == STEP + 1);
+    sleepers_pass_nearly(next - begin);
     starts_check_still(s, count);
     test_clock_advance(1);
+}
+
+/* So many have started, and the rest start one at each step. */
+static void pass_steps(start_log *s, unsigned from, unsigned to) {
+    for (unsigned count = from; count < to; count++) {
+        starts_await(s, count);
+        pass_step(s, count);
+    }
+    starts_await(s, to);
 }
 
 static wpool_config rated(unsigned workers, double per_second, unsigned burst) {
@@ -113,11 +123,9 @@ TEST(a_burst_starts_at_once_and_then_one_after_the_other) {
             scene_begin(&s, is_inline, rated(workers, RATE, bursts[i]));
             submit_starts(s.pool, &starts, 30);
             for (unsigned count = burst; count < 30; count++) {
-                starts_await(&starts, count);
                 CHECK_EQ(pace_stats(s.pool).accepted, 30);
-                pass_step(&starts, count);
+                pass_steps(&starts, count, count + 1);
             }
-            starts_await(&starts, 30);
             test_drain(s.pool);
             CHECK_EQ(pace_stats(s.pool).succeeded, 30);
             starts_check_windows(&starts, rate);
@@ -139,8 +147,7 @@ TEST(every_kind_of_job_is_held_back) {
             CHECK_EQ(pace_stats(s.pool).waiting, COUNT_OF(jobs) - i - 1);
             CHECK_EQ(pace_stats(s.pool).delayed, 0); /* they are queued */
             if (i + 1 == COUNT_OF(jobs)) break;
-            AWAIT(sleepers_first() != INT64_MAX);
-            sleepers_pass_nearly(sleepers_first() - test_clock_now());
+            sleepers_pass_nearly(sleepers_next() - test_clock_now());
             CHECK_EQ(pace_stats(s.pool).succeeded, i + 1);
             test_clock_advance(1);
         }
@@ -271,8 +278,7 @@ TEST(nobody_looks_at_the_clock_before_it_is_time) {
         submit_starts(s.pool, &starts, 5);
         for (unsigned count = 2; count < 5; count++) {
             starts_await(&starts, count);
-            AWAIT(sleepers_first() != INT64_MAX && sleepers_first() > test_clock_now());
-            const int64_t until = sleepers_first();
+            const int64_t until = sleepers_next();
             CHECK(until - test_clock_now() >= WPOOL_SECONDS(100));
             CHECK(until - test_clock_now() <= WPOOL_SECONDS(100) + 1);
             check_all_sleep(until);
@@ -306,11 +312,7 @@ TEST(a_paused_pool_keeps_no_starts_for_later) {
             starts_check_still(&starts, 3);
         }
         CHECK_EQ(wpool_start(s.pool), WPOOL_OK);
-        for (unsigned count = 6; count < 12; count++) {
-            starts_await(&starts, count);
-            pass_step(&starts, count);
-        }
-        starts_await(&starts, 12);
+        pass_steps(&starts, 6, 12);
         starts_check_windows(&starts, (wpool_rate){RATE, 3});
         scene_end(&s);
     }
@@ -763,11 +765,7 @@ TEST(a_rate_may_come_later) {
         change_rate(s.pool, RATE, 3);
         atomic_store(&starts.count, 0);
         submit_starts(s.pool, &starts, 10);
-        for (unsigned count = 3; count < 10; count++) {
-            starts_await(&starts, count);
-            pass_step(&starts, count);
-        }
-        starts_await(&starts, 10);
+        pass_steps(&starts, 3, 10);
         test_drain(s.pool);
         starts_check_windows(&starts, (wpool_rate){RATE, 3});
         scene_end(&s);

@@ -111,12 +111,10 @@ static void load_end(wpool *pool, hold *h) {
     idle_await(pool);
 }
 
-/* Somebody sleeps until then, and still does a nanosecond before. */
+/* Somebody sleeps until then, and still does a nanosecond before: nothing is decided yet. */
 static void pass_nearly(int64_t due) {
     const unsigned before = atomic_load(&decisions.count);
-    test_clock_parked_until(1);
-    test_clock_advance(due - 1);
-    test_clock_parked_until(1);
+    test_clock_pass_nearly(due);
     CHECK_EQ(atomic_load(&decisions.count), before);
 }
 
@@ -145,12 +143,6 @@ static bool timer_runs(void) {
 static void decision_or_timer(unsigned count_before) {
     while (atomic_load(&decisions.count) == count_before && !timer_runs())
         sched_yield();
-}
-
-static wpool_config config_of(wpool *pool) {
-    wpool_config config;
-    CHECK_EQ(wpool_get_config(pool, &config), WPOOL_OK);
-    return config;
 }
 
 /* ---- by load ---- */
@@ -362,7 +354,7 @@ TEST(what_the_rate_holds_back_is_no_load) {
             sched_yield();
         idle_await(pool);
     }
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.rate.per_second = 0;
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
     test_drain(pool);
@@ -635,6 +627,11 @@ static void blocked_begin(wpool *pool, blocked *b, unsigned count) {
     gate_await_count(&b->door, count);
 }
 
+static void blocked_end(wpool *pool, blocked *b, hold *h) {
+    gate_open(&b->door);
+    load_end(pool, h);
+}
+
 TEST(others_take_the_places_of_blocked_workers) {
     blocked b = BLOCKED;
     hold h = HOLD_EMPTY;
@@ -672,8 +669,7 @@ TEST(a_blocked_worker_is_replaced_by_one) {
     gate_await_count(&h.running, 2);
     submit_held(pool, &h, 10);
     threads_await_sleep();
-    gate_open(&b.door);
-    load_end(pool, &h);
+    blocked_end(pool, &b, &h);
     scaled_pool_end(pool, 1);
 }
 
@@ -689,8 +685,7 @@ TEST(no_cooldown_keeps_others_from_the_places_of_blocked_workers) {
         blocked_begin(pool, &b, 1);
         hold_workers(&h, pool, 1);
         decision_check(2 * i + 1, WPOOL_SCALE_BLOCKED, 1, 2);
-        gate_open(&b.door);
-        load_end(pool, &h);
+        blocked_end(pool, &b, &h);
     }
     scaled_pool_end(pool, 4);
 }
@@ -710,8 +705,7 @@ TEST(who_blocks_while_jobs_wait_is_replaced_at_once) {
     decision_check(0, WPOOL_SCALE_BLOCKED, 2, 3);
     while (atomic_load(&count) != 9)
         sched_yield();
-    gate_open(&b.door);
-    load_end(pool, &h);
+    blocked_end(pool, &b, &h);
     scaled_pool_end(pool, 1);
 }
 
@@ -727,8 +721,7 @@ TEST(a_blocked_worker_is_replaced_when_no_other_is_idle_any_more) {
     submit_held(pool, &h, 1);
     decision_check(0, WPOOL_SCALE_BLOCKED, 2, 3);
     gate_await_count(&h.running, 2);
-    gate_open(&b.door);
-    load_end(pool, &h);
+    blocked_end(pool, &b, &h);
     scaled_pool_end(pool, 1);
 }
 
@@ -927,8 +920,7 @@ static void check_denied(bool is_blocked, unsigned first_denied) {
     }
     threads_deny(0, 0);
     pass_until_running(pool, 4);
-    gate_open(&b.door);
-    load_end(pool, &h);
+    blocked_end(pool, &b, &h);
     CHECK_EQ(test_stats(pool).succeeded, 202);
     scaled_pool_end(pool, atomic_load(&decisions.count));
 }
@@ -967,7 +959,7 @@ TEST(a_lower_threshold_holds_at_once) {
     load_begin(pool, &h, 2, 20);
     threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.scaling.jobs_per_worker = 10;
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
     decision_check(0, WPOOL_SCALE_LOAD, 2, 4);
@@ -982,7 +974,7 @@ TEST(a_shorter_idle_time_holds_at_once) {
     test_clock_advance(IDLE);
     threads_await_sleep();
     CHECK_EQ(atomic_load(&decisions.count), 0);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     CHECK_EQ(config.scaling.idle, WPOOL_FOREVER);
     config.scaling.idle = IDLE;
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
@@ -995,7 +987,7 @@ TEST(a_wait_that_is_set_while_a_job_waits_holds) {
     wpool *pool = scaled_pool((wpool_config){.min_workers = 2, .max_workers = 4});
     load_begin(pool, &h, 2, 1);
     test_clock_advance(WPOOL_MS(5));
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     config.scaling.wait = WPOOL_MS(20);
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
     pass_wait();
@@ -1007,7 +999,7 @@ TEST(a_wait_that_is_set_while_a_job_waits_holds) {
 TEST(other_limits_hold_and_may_be_none) {
     hold h = HOLD_EMPTY;
     wpool *pool = scaled_pool((wpool_config){.min_workers = 2, .max_workers = 2});
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     load_begin(pool, &h, 2, 900);
     test_let_others_run();
     CHECK_EQ(atomic_load(&decisions.count), 0);
@@ -1015,7 +1007,7 @@ TEST(other_limits_hold_and_may_be_none) {
     CHECK_EQ(wpool_configure(pool, &config), WPOOL_OK);
     decision_check(0, WPOOL_SCALE_LOAD, 2, 3);
     gate_await_count(&h.running, 3);
-    config = config_of(pool);
+    config = pool_config(pool);
     CHECK_EQ(config.min_workers, 2);
     CHECK_EQ(config.max_workers, 3);
     config.queue_capacity++; /* says nothing about workers */
@@ -1038,7 +1030,7 @@ TEST(the_lower_bound_is_what_was_asked_for) {
     wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 8});
     load_begin(pool, &h, 2, 100);
     decision_check(0, WPOOL_SCALE_LOAD, 2, 4);
-    wpool_config config = config_of(pool);
+    wpool_config config = pool_config(pool);
     CHECK_EQ(config.workers, 2);
     CHECK_EQ(config.min_workers, 0);
     CHECK_EQ(config.max_workers, 8);
@@ -1048,7 +1040,7 @@ TEST(the_lower_bound_is_what_was_asked_for) {
     CHECK_EQ(wpool_scale(pool, 1, WPOOL_GRACEFUL), WPOOL_OK);
     CHECK_EQ(test_stats(pool).workers, 5);
     CHECK_EQ(wpool_scale_to(pool, 3, WPOOL_GRACEFUL), WPOOL_OK);
-    CHECK_EQ(config_of(pool).workers, 3);
+    CHECK_EQ(pool_config(pool).workers, 3);
     submit_held(pool, &h, 100);
     decision_check(1, WPOOL_SCALE_LOAD, 3, 6);
     load_end(pool, &h);
@@ -1063,7 +1055,7 @@ TEST(rules_without_sense_are_refused) {
         {.idle = INT64_MIN}, {.max_memory_percent = 101}, {.max_cpu_percent = 101},
         {.wait = INT64_MIN}, {.cooldown = INT64_MIN}};
     wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 4});
-    const wpool_config before = config_of(pool);
+    const wpool_config before = pool_config(pool);
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
         wpool *none = pool;
         wpool_config config = before;
@@ -1073,7 +1065,7 @@ TEST(rules_without_sense_are_refused) {
         CHECK_EQ(wpool_create(&none, &config), WPOOL_INVALID);
         CHECK(none == NULL);
     }
-    const wpool_config now = config_of(pool);
+    const wpool_config now = pool_config(pool);
     CHECK_EQ(memcmp(&before.scaling, &now.scaling, sizeof now.scaling), 0);
     CHECK_EQ(now.scaling.jobs_per_worker, 50);
     CHECK_EQ(now.scaling.idle, IDLE);
@@ -1261,8 +1253,7 @@ TEST(it_rests_while_it_can_do_nothing) {
     threads_await_sleep();
     submit_held(pool, &h, 20);
     threads_await_sleep();
-    gate_open(&b.door);
-    load_end(pool, &h);
+    blocked_end(pool, &b, &h);
     scaled_pool_end(pool, 2);
 }
 

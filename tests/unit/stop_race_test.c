@@ -6,12 +6,6 @@
 
 static void after_change(char operation, const volatile void *word);
 
-#define WPOOL_ATOMIC_LOAD(p, order) atomic_load_explicit(p, order)
-#define WPOOL_ATOMIC_STORE(p, value, order) atomic_store_explicit(p, value, order)
-#define WPOOL_ATOMIC_EXCHANGE(p, value, order) atomic_exchange_explicit(p, value, order)
-#define WPOOL_ATOMIC_ADD(p, value, order) atomic_fetch_add_explicit(p, value, order)
-#define WPOOL_ATOMIC_SUB(p, value, order) atomic_fetch_sub_explicit(p, value, order)
-#define WPOOL_ATOMIC_OR(p, value, order) atomic_fetch_or_explicit(p, value, order)
 #define WPOOL_ATOMIC_CAS(p, expected, value, order, failed)                             \
     __extension__({                                                                     \
         const bool has_changed =                                                        \
@@ -26,6 +20,7 @@ static void after_change(char operation, const volatile void *word);
         after_change('a', p);                                              \
         before;                                                            \
     })
+#include "atomics.h"
 #define WPOOL_IMPLEMENTATION
 #include "wpool.h"
 

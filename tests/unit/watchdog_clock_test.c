@@ -134,15 +134,10 @@ TEST(among_ten_thousand_the_stuck_one_is_named) {
             static wpool_job jobs[BATCH];
             for (int i = 0; i < BATCH - 2; i++) {
                 wpool_id id;
-                if (i % WAYS == OWNED) {
-                    wpool_job_init(&jobs[i], return_job, &errors[i % 4]);
-                    CHECK_EQ(wpool_submit_job(pool, &jobs[i], &options), WPOOL_OK);
-                } else {
-                    CHECK_EQ(wpool_submit_with(pool, return_job, &errors[i % 4], &options,
-                                               i % WAYS == WITH_ID ? &id : NULL),
-                             WPOOL_OK);
-                    if (i % WAYS == WITH_ID) CHECK_EQ(wpool_forget(pool, id), WPOOL_OK);
-                }
+                CHECK_EQ(
+                    way_submit(pool, i % WAYS, return_job, &errors[i % 4], &options, &jobs[i], &id),
+                    WPOOL_OK);
+                if (i % WAYS == WITH_ID) CHECK_EQ(wpool_forget(pool, id), WPOOL_OK);
             }
             for (int i = 0; i < 2; i++)
                 paced_submit(pool, &slow[i], (batch + i) % WAYS, &options);
@@ -243,11 +238,13 @@ TEST(only_running_counts) {
         options.period = 7 * LIMIT;
         paced_submit(s.pool, &periodic, way, &options);
         pace_await_delayed(s.pool, 3);
-        for (int i = 0; i < 200; i++) {
+        for (int i = 0;
+             i < 200 || !atomic_load(&retried.done_count) || !atomic_load(&delayed.done_count);
+             i++) {
+            AWAIT(pace_stats(s.pool).running == 0); /* else it would run for longer and longer */
             test_clock_advance(LIMIT / 2);
             test_let_others_run();
         }
-        PASS_UNTIL(atomic_load(&retried.done_count) && atomic_load(&delayed.done_count));
         CHECK_EQ(wpool_stop(s.pool, WPOOL_GRACEFUL), WPOOL_OK);
         scene_end(&s);
         CHECK_EQ(atomic_load(&r.stuck_count), 0);
@@ -367,11 +364,7 @@ TEST(a_job_that_gets_on_is_not_stuck) {
         watched_scene w;
         wpool *pool = watched_begin(&w, is_inline, watched(2, &r));
         progress_init(&p, 9);
-        wpool_job_init(&job, progress_job, &p);
-        CHECK_EQ(way == OWNED ? wpool_submit_job(pool, &job, &options)
-                              : wpool_submit_with(pool, progress_job, &p, &options,
-                                                  way == PLAIN ? NULL : &id),
-                 WPOOL_OK);
+        CHECK_EQ(way_submit(pool, way, progress_job, &p, &options, &job, &id), WPOOL_OK);
         for (unsigned i = 0; i < 9; i++)
             progress_turn(&p, i, LIMIT - 1);
         await_stuck(&r, 0);
@@ -406,6 +399,64 @@ TEST(a_job_that_was_stuck_and_gets_on_is_not_named_again) {
         progress_turn(&p, i, 3 * LIMIT);
     test_destroy(pool);
     CHECK_EQ(atomic_load(&r.stuck_count), 1);
+}
+
+/* A forked child has no limit of its own, and its progress is nobody's: it stays as it is. */
+typedef struct forker {
+    progress progress; /* of the child */
+    pthread_t parent;
+    bool is_stolen; /* the child is to be, and has begun before it is joined */
+    gate may_join;
+} forker;
+
+static int forked_job(void *arg, wpool_job *self) {
+    forker *f = (forker *)arg;
+    unsigned char before[sizeof *self];
+    CHECK_EQ(pthread_equal(f->parent, pthread_self()) == 0, f->is_stolen);
+    memcpy(before, (void *)self, sizeof before);
+    progress_job(&f->progress, self);
+    CHECK_EQ(memcmp(before, (void *)self, sizeof before), 0);
+    gate_open(&f->may_join);
+    return 0;
+}
+
+static int forker_job(void *arg, wpool_job *job) {
+    forker *f = (forker *)arg;
+    wpool_job child;
+    memset((void *)&child, 0x7F, sizeof child); /* any memory */
+    f->parent = pthread_self();
+    wpool_fork(job, &child, forked_job, f);
+    if (f->is_stolen) gate_wait(&f->may_join);
+    wpool_join(job, &child);
+    return 0;
+}
+
+TEST(the_progress_of_a_forked_child_is_not_that_of_its_job) {
+    for (int is_stolen = 0; is_stolen < 2; is_stolen++)
+        EACH_WAY {
+            reports r = {.stuck_count = 0};
+            forker f = {.is_stolen = is_stolen, .may_join = GATE_CLOSED};
+            const wpool_options options = {.run_limit = LIMIT, .name = "parent"};
+            wpool_job job;
+            wpool_id id;
+            wpool *pool = scene_pool(false, watched(is_stolen ? 2 : 1, &r));
+            progress_init(&f.progress, COUNT_OF(f.progress.doors));
+            CHECK_EQ(way_submit(pool, way, forker_job, &f, &options, &job, &id), WPOOL_OK);
+            progress_turn(&f.progress, 0, LIMIT / 2);
+            progress_turn(&f.progress, 1, LIMIT / 2 - 1);
+            gate_await_count(&f.progress.doors[2], 1);
+            await_stuck(&r, 0);
+            sleepers_pass(1);
+            await_stuck(&r, 1);
+            CHECK_STR(r.names[0], "parent");
+            CHECK_EQ(r.stuck[0].id, way == WITH_ID ? id : 0);
+            CHECK_EQ(r.stuck[0].ran_ns, LIMIT); /* since it began */
+            for (unsigned i = 2; i < COUNT_OF(f.progress.doors); i++)
+                progress_turn(&f.progress, i, 3 * LIMIT);
+            test_drain(pool);
+            test_destroy(pool);
+            CHECK_EQ(atomic_load(&r.stuck_count), 1);
+        }
 }
 
 /* ---- waiting is not running ---- */
@@ -471,11 +522,7 @@ static int pausing_job(void *arg, wpool_job *job) {
 static void check_pause(pausing *p, wpool *pool, reports *r, int way) {
     const wpool_options options = {.run_limit = LIMIT, .name = "pausing"};
     wpool_id id;
-    wpool_job_init(&p->job, pausing_job, p);
-    CHECK_EQ(way == OWNED
-                 ? wpool_submit_job(pool, &p->job, &options)
-                 : wpool_submit_with(pool, pausing_job, p, &options, way == PLAIN ? NULL : &id),
-             WPOOL_OK);
+    CHECK_EQ(way_submit(pool, way, pausing_job, p, &options, &p->job, &id), WPOOL_OK);
     gate_await_count(&p->before, 1);
     test_clock_advance(LIMIT / 2);
     gate_open(&p->before);
