@@ -7129,6 +7129,11 @@ static bool wpool__pool_wait_now(void *ctx) {
     return waiting->status != WPOOL_EMPTY;
 }
 
+/* Would who waits for the held job wait for itself? */
+static bool wpool__pool_is_behind_caller(const wpool_job *job) {
+    return wpool__job_is_held(job) && wpool__pace_is_behind(job->pool, job, &wpool__contexts);
+}
+
 /* Is there something to do for who waits inside of a job? */
 static bool wpool__pool_is_movable(void *ctx) {
     const wpool_job *job = (const wpool_job *)ctx;
@@ -7150,6 +7155,7 @@ static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, wpoo
     wpool__rouse_enter(pool, &rouse);
     /* once more: it is known now who waits, and on which word */
     if (wpool__job_announce(job, &slept_on) && (slept_on & 0xFF) == WPOOL_STATE_DELAYED &&
+        !wpool__pool_is_behind_caller(job) &&
         (wpool__pool_help(pool) == WPOOL_HELP_NONE || !wpool__pace_before(pool, job)))
         WPOOL_PARK(&pool->lot, &job->state, slept_on, deadline);
     wpool__rouse_leave(pool, &rouse);
@@ -7159,8 +7165,7 @@ static void wpool__pool_sleep_or_help(wpool_worker *worker, wpool_job *job, wpoo
 static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *job,
                                              wpool_state state, int64_t deadline) {
     wpool *pool = worker->pool;
-    if (wpool__job_is_held(job) && wpool__pace_is_behind(pool, job, &wpool__contexts))
-        return WPOOL_DEADLOCK;
+    if (wpool__pool_is_behind_caller(job)) return WPOOL_DEADLOCK;
     if (!pool->is_inline) {
         wpool__worker_block(worker, true, true);
         wpool__pool_sleep_or_help(worker, job, state, deadline);
@@ -7237,7 +7242,8 @@ typedef struct wpool__group_view {
     wpool_group *group;
     const void *thread; /* NULL: the caller is no job */
     bool is_first;      /* look of a job: what is below on its stack stays there */
-    wpool *pool;        /* of which the caller is a worker, or NULL */
+    wpool *home;        /* of which the caller is a worker, or NULL */
+    wpool *pool;        /* the same, if it may run jobs of that */
     bool is_over;       /* no job is unfinished */
     bool is_own;        /* the caller is one of its jobs, inside of one, or before one */
     wpool_job *next;    /* one that the caller could run */
@@ -7309,12 +7315,12 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
         wpool__lot_free(&lot);
         return false;
     }
-    if (view->pool) wpool__rouse_enter(view->pool, &rouse);
+    if (view->home) wpool__rouse_enter(view->home, &rouse);
     wpool__lock *lock = wpool__group_lock(view->group);
     wpool__list_put(&view->group->waiters, &waiter, next, link);
     wpool__group_unlock(lock);
     wpool__group_view_now(view, false); /* once more: it is known now who waits */
-    bool is_idle = !view->is_over && !view->next && !view->drivable;
+    bool is_idle = !view->is_over && !view->is_own && !view->next && !view->drivable;
     /* relaxed: what it says is found out under the lock */
     while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
         WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
@@ -7323,7 +7329,7 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
         wpool__list_take(&waiter, next, link);
     }
     wpool__group_unlock(lock);
-    if (view->pool) wpool__rouse_leave(view->pool, &rouse);
+    if (view->home) wpool__rouse_leave(view->home, &rouse);
     wpool__lot_free(&lot);
     return true;
 }
@@ -7391,7 +7397,8 @@ static wpool_status wpool__group_wait(wpool__group_view *view, int64_t deadline)
     unsigned round = 0;
     view->thread = wpool__contexts ? &wpool__contexts : NULL;
     view->is_first = view->thread != NULL;
-    if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = worker->pool;
+    view->home = worker ? worker->pool : NULL;
+    if (worker && wpool__pool_help(worker->pool) != WPOOL_HELP_NONE) view->pool = view->home;
     wpool_status status = WPOOL_EMPTY;
     while (status == WPOOL_EMPTY) {
         wpool__group_view_now(view, true);

@@ -842,6 +842,45 @@ SCENARIO(wait_for_the_held) {
     end_all();
 }
 
+/* Waits for one that comes after another, and then after the caller itself. */
+static void waits_for_itself(paced *p, wpool_job *job) {
+    paced *before = p + 1, *after = p + 2;
+    wpool_status status;
+    (void)job;
+    while (!p->is_handed_in || !before->is_handed_in)
+        sched_point(true);
+    if (hand_in(after) != WPOOL_OK) return; /* closed */
+    if (all.group)
+        status = wpool_group_wait(all.group, WPOOL_FOREVER, NULL);
+    else if (after->way == OWNED)
+        status = wpool_job_wait(after->own, WPOOL_FOREVER);
+    else
+        status = wpool_wait(scene.pool, after->id, WPOOL_FOREVER, NULL);
+    SCHED_NOTE("waited, status", status);
+    SCHED_CHECK(status == (has_succeeded(before) ? WPOOL_DEADLOCK : WPOOL_OK));
+}
+
+SCENARIO(wait_for_itself) {
+    begin();
+    const wpool_help help = (wpool_help)pick(3);
+    if (maybe()) make_group();
+    open_pool((wpool_config){.workers = help == WPOOL_HELP_NONE ? 2 : 1 + pick(2),
+                             .queue_capacity = 2,
+                             .help = help});
+    all.jobs[0].body = waits_for_itself;
+    all.jobs[1].body = works;
+    all.jobs[1].fails = pick(2);
+    all.jobs[1].options.delay = pick(3) ? 0 : 1 + (int64_t)pick(60);
+    all.jobs[2].way = maybe() ? WITH_ID : OWNED;
+    all.jobs[2].options.group = all.group;
+    puts_after(&all.jobs[2], &all.jobs[1]);
+    puts_after(&all.jobs[2], &all.jobs[0]);
+    int a = sched_spawn(hands_in, TASKS_FROM(0, 1));
+    hands_in(TASKS_FROM(1, 1));
+    sched_join(a);
+    end_all();
+}
+
 /* Outside, by several, for what is released, cancelled and discarded. */
 SCENARIO(wait_outside_for_the_held) {
     begin();

@@ -303,6 +303,9 @@ plant closed_lane_asleep wpool__pool_let_submitters_look 1 \
     'wpool__event_notify_all(&pool->lot, &pool->keeper.lane_room);' '' pace lane_has_room_in_time
 plant timer_outlives_the_job ${W}_settle_pace 1 \
     'wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);' '' pace watched_to_its_end
+plant asleep_behind_itself wpool__pool_sleep_or_help 1 '!wpool__pool_is_behind_caller(job) &&' '' \
+    pace wait_for_itself
+plant group_behind_itself wpool__group_sleep 1 '!view->is_own &&' '' pace wait_for_itself
 plant held_has_a_place ${W}_count_unrun 1 'wpool__watch_pass(&pool->watch);' ';' \
     pace held_have_no_place
 plant begun_had_a_place wpool__frame_run 1 'wpool__watch_pass(&pool->watch);' ';' \
