@@ -49,7 +49,7 @@ for command in "$@"; do
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
     if [ "$2" -gt 0 ]; then
         [ -n "$V" ] || cat "$log"
-        echo "FAIL $command: $1 passed, $2 failed (status $status)"
+        echo "FAIL $command: $1 passed, $2 failed (status $status)$took"
     else
         [ "$1" -eq 0 ] || echo "PASS $command: $1 passed$took"
         [ -n "$V" ] || grep '^SKIP' "$log"
