@@ -1770,6 +1770,9 @@ static void run_storm(wpool_config config, void (*load)(void *)) {
     for (int i = 0; i < SCALERS; i++)
         helper_join(&scalers[i]);
     helper_join(&watcher);
+    config = pool_config(s.pool);
+    config.scaling.jobs_per_worker = UINT_MAX; /* none comes by itself any more */
+    CHECK_EQ(wpool_configure(s.pool, &config), WPOOL_OK);
     const unsigned workers = test_stats(s.pool).workers;
     await_gone(s.pool, workers);
     check_runs_at_once(s.pool, workers);
