@@ -991,7 +991,6 @@ template <int (*Function)(void *, wpool_job *)> int wpool_guarded(void *arg, wpo
 #define wpool__add_seq_cst(p, value) WPOOL_ATOMIC_ADD(p, value, memory_order_seq_cst)
 #define wpool__sub_acq_rel(p, value) WPOOL_ATOMIC_SUB(p, value, memory_order_acq_rel)
 #define wpool__or_relaxed(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_relaxed)
-#define wpool__or_release(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_release)
 #define wpool__or_seq_cst(p, value) WPOOL_ATOMIC_OR(p, value, memory_order_seq_cst)
 #define wpool__and_relaxed(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_relaxed)
 #define wpool__and_acq_rel(p, value) WPOOL_ATOMIC_AND(p, value, memory_order_acq_rel)
@@ -2836,11 +2835,11 @@ static bool wpool__job_unhold(wpool_job *job) {
 /* Somebody wants to know how it ends: its final state, or WPOOL_STATE_UNKNOWN, and then who ends it
    finds out. Under the lock of [pace]. */
 static wpool_state wpool__job_depend(wpool_job *job) {
-    uint32_t old = wpool__load_relaxed(&job->state); /* relaxed: the exchange checks it */
+    uint32_t old = wpool__load_acquire(&job->state); /* [J1] what it did, if it has ended */
     do {
         if ((old & 0xFF) >= WPOOL_STATE_SUCCEEDED) return (wpool_state)(old & 0xFF);
-        /* relaxed: the lock hands the rest over */
-    } while (!wpool__cas_relaxed(&job->state, &old, old | WPOOL__JOB_DEPENDED));
+        /* [J1] only if it fails; else the lock hands over what it will have done */
+    } while (!wpool__cas_acq_rel(&job->state, &old, old | WPOOL__JOB_DEPENDED));
     return WPOOL_STATE_UNKNOWN;
 }
 
@@ -3294,7 +3293,8 @@ typedef struct wpool__orders {
 } wpool__orders;
 
 static bool wpool__orders_has(wpool__orders *orders, uint32_t what) {
-    return (wpool__load_acquire(&orders->made) & what) != 0; /* [O1] they are there */
+    /* [O1] they are there; [I1] also a sleeper's look */
+    return (wpool__load_seq_cst(&orders->made) & what) != 0;
 }
 
 /* Room for so many calls in each of the rings. False: out of memory. As queue_grow. */
@@ -3307,7 +3307,7 @@ static bool wpool__orders_make_ranks(wpool__orders *orders, const wpool_allocato
                        : wpool__queue_init(rank, allocator, capacity)))
             return false;
     }
-    wpool__or_release(&orders->made, WPOOL__HAS_RANKS); /* [O1] */
+    wpool__or_seq_cst(&orders->made, WPOOL__HAS_RANKS); /* [O1] [I1] before one is put there */
     return true;
 }
 
@@ -3322,7 +3322,7 @@ static bool wpool__orders_make_pile(wpool__orders *orders, size_t capacity) {
             wpool__stack_push(&orders->spare, i, &card->below);
         }
     }
-    wpool__or_release(&orders->made, WPOOL__HAS_PILE); /* [O1] */
+    wpool__or_seq_cst(&orders->made, WPOOL__HAS_PILE); /* [O1] [I1] before one is put there */
     return true;
 }
 
@@ -3886,7 +3886,7 @@ static wpool_when_full wpool__pool_policy(wpool *pool) {
 }
 
 static wpool_order wpool__pool_order(wpool *pool) {
-    return (wpool_order)wpool__load_relaxed(&pool->order); /* relaxed: it orders nothing */
+    return (wpool_order)wpool__load_acquire(&pool->order); /* [O1] what it needs is there */
 }
 
 static bool wpool__pool_has_rate(wpool *pool) {
@@ -4080,8 +4080,8 @@ static void wpool__worker_let_takers_look(wpool *pool) {
 
 /* Jobs that do not wait in the queue any more, or not yet. */
 static uint64_t wpool__scaler_left(wpool *pool) {
-    return wpool__watch_begun(&pool->watch) +
-           wpool__load_relaxed(&pool->watch.held); /* relaxed: who makes them ready looks again */
+    /* [X1] who makes one ready looks at poke then */
+    return wpool__watch_begun(&pool->watch) + wpool__load_seq_cst(&pool->watch.held);
 }
 
 /* Jobs that wait in the queue, or for room there, or more. */
@@ -4354,10 +4354,10 @@ static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
     }
 }
 
-/* Takes a part of the rate, which ends at *slot: 0; or when there will be one. Any thread. */
-static int64_t wpool__bucket_take(wpool__bucket *bucket, int64_t *slot) {
+/* Takes a part of the rate that begins in so long at most, and ends at *slot: 0; or when there will
+   be one. */
+static int64_t wpool__bucket_take_within(wpool__bucket *bucket, int64_t window, int64_t *slot) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
-    int64_t window = wpool__load_relaxed(&bucket->window);
     *slot = 0;
     if (interval == 0) return 0;
     int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), from;
@@ -4372,14 +4372,16 @@ static int64_t wpool__bucket_take(wpool__bucket *bucket, int64_t *slot) {
     return 0;
 }
 
+/* One that begins as soon as the burst allows. Any thread. */
+static int64_t wpool__bucket_take(wpool__bucket *bucket, int64_t *slot) {
+    int64_t window = wpool__load_relaxed(&bucket->window); /* relaxed: only the value */
+    return wpool__bucket_take_within(bucket, window, slot);
+}
+
 /* The same without asking: where it ends. */
 static int64_t wpool__bucket_charge(wpool__bucket *bucket) {
-    int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
-    if (interval == 0) return 0;
-    int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), slot;
-    do {
-        slot = (next > now ? next : now) + interval;
-    } while (!wpool__cas_relaxed(&bucket->next, &next, slot));
+    int64_t slot;
+    (void)wpool__bucket_take_within(bucket, WPOOL__NEVER, &slot);
     return slot;
 }
 
@@ -4425,7 +4427,7 @@ static void wpool__rouse_leave(wpool *pool, wpool__rouse *rouse) {
 static void wpool__pace_release(wpool_job *job) {
     wpool *pool = job->pool;
     bool is_ranked = wpool__pool_order(pool) == WPOOL_PRIORITY;
-    wpool__add_relaxed(&pool->watch.held, UINT64_MAX); /* relaxed: a count for onlookers */
+    wpool__add_seq_cst(&pool->watch.held, UINT64_MAX); /* [X1] before the look at poke */
     wpool__job_admit(&pool->lot, job);
     wpool__orders_put_ready(&pool->orders, is_ranked ? job->priority : WPOOL_NORMAL, job);
     pool->keeper.is_ready = true;
@@ -7874,7 +7876,7 @@ static void wpool__pool_adjust(wpool *pool, const wpool_config *config) {
     wpool__store_relaxed(&pool->when_full, config->when_full); /* relaxed, these: see who reads */
     wpool__store_relaxed(&pool->help, config->help);
     /* without places there is no order but that of coming */
-    wpool__store_relaxed(&pool->order, capacity ? config->order : WPOOL_FIFO);
+    wpool__store_release(&pool->order, capacity ? config->order : WPOOL_FIFO); /* [O1] */
     wpool__bucket_set(&pool->bucket, &config->rate);
     wpool__store_seq_cst(&pool->capacity, capacity); /* [Q3] the ring is there; [E1] to waiters */
     for (int i = 0; i < 2; i++) {

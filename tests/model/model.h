@@ -93,6 +93,10 @@ static void *model_alloc(size_t size) {
     }
 #define MODEL_RECORDS \
     { .size = sizeof(wpool__record), .first = WPOOL_RECORDS }
+/* The first one at run time. */
+#define MODEL_SHELVE(shelf, array)                                                                 \
+    (wpool__shelf_init(shelf, NULL, sizeof *(array), (uint32_t)(sizeof(array) / sizeof *(array))), \
+     (shelf)->count = 1, (shelf)->chunks[0] = (unsigned char *)(array))
 
 /* -- sleeping -- */
 

@@ -8,7 +8,7 @@ caught: what is weaker still would be, too. A survivor is a needlessly strong or
 scenario. Cheap clients only: SLOW names the others.
 
 Arguments: rooms, else all. GENMC: the model checker; without it only schedules. HEADER: the folder of wpool.h.
-SCHEDULE_MS=300: for each scenario; 0: no schedules. CC=cc.
+SCHEDULE_MS=300: for each scenario; 0: no schedules. LIMIT=300: seconds for a client. CC=cc.
 """
 import os
 import re
@@ -22,6 +22,7 @@ HEADER = os.path.join(os.environ.get('HEADER', os.path.join(HERE, '..', '..')), 
 GENMC = os.environ.get('GENMC') or shutil.which('genmc')
 SCHEDULE = os.environ.get('SCHEDULE', os.path.join(HERE, '..', 'schedule')) # the folder of the scenarios
 SCHEDULE_MS = os.environ.get('SCHEDULE_MS', '300')
+LIMIT = float(os.environ.get('LIMIT', '300'))
 # clients by room, the likeliest to notice first
 CLIENTS = {
     'parking': ['lock', 'event', 'bell', 'idle'],
@@ -29,13 +30,17 @@ CLIENTS = {
     'fork': ['fork'],
     'deque': ['fork_one', 'deque', 'fork', 'idle_push'],
     'idle': ['stack', 'idle'],
-    'job': ['wait', 'tell', 'table', 'results'],
+    'memory': ['idle_pile', 'idle_cards', 'table'],
+    'order': ['idle_ready', 'idle_pile', 'idle_ranks'],
+    'pace': ['bucket'],
+    'job': ['wait', 'tell', 'depend', 'table', 'results'],
     'results': ['results', 'done'],
     'watch': ['count', 'done', 'quiet', 'limit'],
     'worker': ['pool'],
     'pool': ['pool'],
 }
-SLOW = {'lock_three', 'idle_makers', 'results_asleep', 'quiet_two', 'deque_two', 'deque_grow', 'fork_again'}
+SLOW = {'lock_three', 'idle_makers', 'results_asleep', 'quiet_two', 'deque_two', 'deque_grow', 'fork_again',
+        'queue_grow_more', 'bucket_burst'}
 WEAKER = {  # order: the next weaker ones
     ('load', 'seq_cst'): ['acquire'], ('load', 'acquire'): ['relaxed'],
     ('store', 'seq_cst'): ['release'], ('store', 'release'): ['relaxed'],
@@ -85,11 +90,11 @@ def is_caught(text, room, bounds_more=()):
                     if not name.startswith(prefix) or name in SLOW or '_failed' in name:
                         continue
                     command = [GENMC, '--disable-estimation', '--check-liveness', '--disable-spin-assume',
-                               '--disable-mm-detector', '--' + model, '--unroll=' + unroll, '--', '-w', '-I.',
+                               '--disable-mm-detector', '--' + model, '--unroll=' + unroll, '--', '-w', '-ffp-contract=off', '-I.',
                                '-I' + (whole if '-DMODEL_WHOLE=1' in bounds else folder),
                                *bounds, *bounds_more, client]
                     try:
-                        out = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=300)
+                        out = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=LIMIT)
                     except subprocess.TimeoutExpired:
                         print(f'    {name}, {model}: no answer in time')
                         continue

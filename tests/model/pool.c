@@ -3,7 +3,9 @@
    its end: the job has run once by then. With STOP wpool_stop comes before: the job has run at most
    once, and is counted once. With FINISH the end of all work is waited for, as wpool_destroy does:
    that takes longer than a minute. The worker starts before the submit and sleeps already (ASLEEP),
-   or its thread starts after it. Its deque stays empty, and has no array. Nobody sleeps for ever. */
+   or its thread starts after it. Its deque stays empty, and has no array. Nobody sleeps for ever.
+   With CHANGE, another order, one more thread makes what that needs and sets it, as wpool_configure
+   does, during the submit; the worker does not start then. */
 
 #ifndef STOP
 #define STOP 0
@@ -14,7 +16,10 @@
 #ifndef ASLEEP
 #define ASLEEP 0
 #endif
-#define MODEL_MEMORY 64
+#ifndef CHANGE
+#define CHANGE WPOOL_FIFO
+#endif
+#define MODEL_MEMORY 1024
 #define WPOOL_GUESTS 1
 
 #include "model.h"
@@ -39,13 +44,13 @@ static void make(void) {
     wpool_worker *worker = &workers[1];
     pool.guard = 1;
     pool.config.workers = 1;
-    pool.crew.workers = (wpool__shelf)MODEL_SHELF(workers);
+    MODEL_SHELVE(&pool.crew.workers, workers);
     pool.crew.count = 2;
     pool.crew.serving = pool.crew.present = 1;
     pool.guests = UINT32_MAX; /* no place for any */
     pool.capacity = 1;
-    pool.idle.sleepers = (wpool__shelf)MODEL_SHELF(sleepers);
-    pool.watch.accounts = (wpool__shelf)MODEL_SHELF(accounts);
+    MODEL_SHELVE(&pool.idle.sleepers, sleepers);
+    MODEL_SHELVE(&pool.watch.accounts, accounts);
     pool.watch.count = 2;
     accounts[0].is_shared = true;
     accounts[1].presence = WPOOL__SERVES;
@@ -74,14 +79,38 @@ static void start(void *(*body)(void *)) {
     WPOOL_ASSERT(ok);
 }
 
+static void changer(int index) {
+    (void)index;
+    wpool_config config = {.queue_capacity = 1, .order = CHANGE};
+    WPOOL_ASSERT(wpool__pool_make_room(&pool, config.order, config.queue_capacity));
+    wpool__pool_adjust(&pool, &config);
+}
+MODEL_THREAD(changer)
+
+static void submit(void) {
+    wpool_status status = wpool_submit(&pool, job, NULL, NULL);
+    WPOOL_ASSERT(status == WPOOL_OK);
+}
+
+static void submit_during_change(void) {
+    pthread_t changing;
+    wpool__shelf_init(&pool.orders.cards, NULL, sizeof(wpool__card), 1);
+    MODEL_START(&changing, changer, 0);
+    submit();
+    MODEL_JOIN(changing);
+}
+
 int main(void) {
     make();
+    if (CHANGE != WPOOL_FIFO) {
+        submit_during_change();
+        return 0;
+    }
     if (ASLEEP) {
         wpool__idle_enter(&pool.idle, 0, false);
         start(asleep);
     }
-    wpool_status status = wpool_submit(&pool, job, NULL, NULL);
-    WPOOL_ASSERT(status == WPOOL_OK);
+    submit();
     if (!ASLEEP) start(wpool__worker_main);
     if (STOP) wpool_stop(&pool, WPOOL_GRACEFUL);
     if (FINISH) {

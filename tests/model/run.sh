@@ -25,8 +25,8 @@ check() { # client bounds model unroll; sets executions, seconds; false: an erro
     # shellcheck disable=SC2046 # several flags
     timeout "${LIMIT:-600}" "$genmc" --disable-estimation --check-liveness --disable-spin-assume \
         --disable-mm-detector \
-        "--$3" "--unroll=$4" -- -w -I. -I"$folder" $(echo "$2" | tr , ' ') "$1" >"$log" 2>&1 ||
-        return 1
+        "--$3" "--unroll=$4" -- -w -ffp-contract=off -I. -I"$folder" $(echo "$2" | tr , ' ') "$1" \
+        >"$log" 2>&1 || return 1
     executions=$(sed -n 's/^Number of complete executions explored: //p' "$log")
     seconds=$(sed -n 's/^Total wall-clock time: \(.*\)s/\1/p' "$log")
     grep -q '^No errors were detected' "$log" && [ "${executions:-0}" -gt 0 ]

@@ -18,7 +18,7 @@
 #endif
 #define WPOOL_RECORDS (RECORDS ? RECORDS : 1)
 
-#define MODEL_MEMORY 1024
+#define MODEL_MEMORY 2048
 #include "model.h"
 
 #include "wpool.h"

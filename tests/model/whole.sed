@@ -4,5 +4,5 @@ s/^static wpool__call /static __attribute__((ms_abi)) wpool__call /
 s/\(^  *\|) \)\*\(call\|array\|stats\|result\) = /\1(\2 + 1)[-1] = /
 s/= \*\(config\|allocator\);/= (\1 + 1)[-1];/
 s/batch->calls\[i\] :/(wpool__call){batch->calls[i].fn, batch->calls[i].arg} :/
-s/pool->batch = .*;/pool->batch = WPOOL_BATCH;/
+s/return is_exact ? 1 : WPOOL_BATCH;/return WPOOL_BATCH;/
 s/= calls\[0\];/= (calls + 1)[-1];/
