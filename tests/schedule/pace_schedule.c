@@ -864,9 +864,8 @@ SCENARIO(wait_for_itself) {
     begin();
     const wpool_help help = (wpool_help)pick(3);
     if (maybe()) make_group();
-    open_pool((wpool_config){.workers = help == WPOOL_HELP_NONE ? 2 : 1 + pick(2),
-                             .queue_capacity = 2,
-                             .help = help});
+    open_pool((wpool_config){
+        .workers = help == WPOOL_HELP_NONE ? 2 : 1 + pick(2), .queue_capacity = 2, .help = help});
     all.jobs[0].body = waits_for_itself;
     all.jobs[1].body = works;
     all.jobs[1].fails = pick(2);
