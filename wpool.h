@@ -2203,7 +2203,7 @@ static bool wpool__gate_is_closed(WPOOL_ATOMIC(uint64_t) * gate) {
 
 /* Fills the slot of a ticket that the caller has claimed: as the tail was, so with the ring's
    number. */
-static void wpool__queue_put(wpool__queue *queue, uint64_t claimed, wpool__call call) {
+static inline void wpool__queue_put(wpool__queue *queue, uint64_t claimed, wpool__call call) {
     wpool__ring *ring = wpool__load_acquire(&queue->ring); /* [Q3] */
     while (ring->number != claimed / WPOOL__GATE_RING)
         ring = wpool__load_acquire(&ring->next); /* [Q3] the claim has seen it linked */
@@ -5522,7 +5522,7 @@ static bool wpool__worker_take_leftover(wpool *pool, wpool__call *call) {
 }
 
 /* Takes the next call from its own deque or the queue. */
-static bool wpool__worker_take_plain(wpool_worker *worker, wpool__call *call) {
+static inline bool wpool__worker_take_plain(wpool_worker *worker, wpool__call *call) {
     bool is_queues_turn = worker->popped >= WPOOL_FAIR_TICKS;
     worker->popped = is_queues_turn ? 0 : worker->popped + 1;
     if (!is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
