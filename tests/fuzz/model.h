@@ -281,6 +281,28 @@ static bool model_is_below(const model_job *job, const model_slot *slot) {
     return false;
 }
 
+/* May it be that what has this pace cannot begin before a job has ended that the thread runs?
+   seen: those that were looked at, as bits. */
+static bool model_may_come_after(const model_pace *pace, uint64_t *seen) {
+    for (unsigned i = 0; pace->lane && i < model.depth[sched.current]; i++) {
+        const model_frame *frame = &model.frames[sched.current][i];
+        const model_pace *below = frame->slot ? &frame->slot->pace : &frame->job->pace;
+        if (below->lane == pace->lane) return true;
+    }
+    for (unsigned i = 0; i < pace->after_count; i++) {
+        const model_job *before = &model.jobs[pace->after[i]];
+        if (*seen >> pace->after[i] & 1) continue;
+        *seen |= UINT64_C(1) << pace->after[i];
+        if (model_is_below(before, NULL) || model_may_come_after(&before->pace, seen)) return true;
+    }
+    return false;
+}
+
+static bool model_may_be_behind(const model_pace *pace) {
+    uint64_t seen = 0;
+    return model_may_come_after(pace, &seen);
+}
+
 static bool model_memory_fails(void) { return model.config.fails_after >= 0; }
 
 static bool model_may_be(wpool_when_full policy) { return model.ever.policies >> policy & 1; }
