@@ -6256,20 +6256,21 @@ static int64_t wpool__scaler_after(int64_t time, int64_t span) {
 static int64_t wpool__scaler_sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t wpool__scaler_later(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static uint64_t wpool__scaler_full_load(const wpool__rules *rules, const wpool__view *view) {
+/* So many waiting jobs for each worker. */
+static uint64_t wpool__scaler_quota(const wpool__rules *rules, const wpool__view *view) {
     return (uint64_t)rules->scaling.jobs_per_worker * view->workers;
 }
 
 /* Is the queue full before so many wait? Then that is too many, but says little: see grows_from. */
 static bool wpool__scaler_is_cramped(const wpool__rules *rules, const wpool__view *view) {
-    return rules->capacity && rules->capacity < wpool__scaler_full_load(rules, view);
+    return rules->capacity && rules->capacity < wpool__scaler_quota(rules, view);
 }
 
 /* How many waiting jobs are too many; UINT64_MAX: none. */
 static uint64_t wpool__scaler_load(const wpool__rules *rules, const wpool__view *view) {
     if (rules->scaling.jobs_per_worker == UINT32_MAX) return UINT64_MAX;
     return wpool__scaler_is_cramped(rules, view) ? rules->capacity
-                                                 : wpool__scaler_full_load(rules, view);
+                                                 : wpool__scaler_quota(rules, view);
 }
 
 static bool wpool__scaler_is_loaded(const wpool__rules *rules, const wpool__view *view) {
