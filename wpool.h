@@ -6196,6 +6196,8 @@ static void wpool__crew_end(wpool *pool) {
 }
 #endif
 
+static bool wpool__scaler_start(wpool *pool);
+
 /* To a number of workers (0: as many as there are), and delta more. */
 static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, wpool_mode mode) {
     wpool_status status = WPOOL_INVALID;
@@ -6203,7 +6205,7 @@ static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, 
     int64_t target = (int64_t)(workers ? workers : wpool__crew_serving(pool)) + delta;
     if (target >= 1 && target <= WPOOL_MAX_WORKERS)
         status = wpool__crew_resize(pool, (uint32_t)target, mode);
-    wpool__scaler_wake(pool);
+    (void)wpool__scaler_start(pool); /* its lower bound may be another one */
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     return status;
 }
@@ -6212,7 +6214,7 @@ static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_m
                                             wpool_id *was_running) {
     wpool__lock_take(&pool->lot, &pool->crew.lock);
     wpool_status status = wpool__crew_stop(pool, index, mode, was_running);
-    wpool__scaler_wake(pool);
+    (void)wpool__scaler_start(pool); /* its lower bound may be another one */
     wpool__lock_release(&pool->lot, &pool->crew.lock);
     return status;
 }

@@ -1284,6 +1284,25 @@ TEST(it_is_off_where_the_limits_do_not_ask_for_it) {
     surroundings_check(before);
 }
 
+/* Without a minimum it is the number of workers that was asked for last. */
+TEST(it_is_on_as_soon_as_there_is_room_for_more_workers_than_were_asked_for) {
+    for (int is_by_id = 0; is_by_id < 2; is_by_id++) {
+        hold h = HOLD_EMPTY;
+        wpool_id job;
+        wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 2});
+        CHECK_EQ(is_by_id ? wpool_worker_stop(pool, 1, WPOOL_GRACEFUL, &job)
+                          : wpool_scale_to(pool, 1, WPOOL_GRACEFUL),
+                 WPOOL_OK);
+        load_begin(pool, &h, 1, 50);
+        decision_check(0, WPOOL_SCALE_LOAD, 1, 2);
+        gate_await_count(&h.running, 2);
+        load_end(pool, &h);
+        pass(IDLE);
+        decision_check(1, WPOOL_SCALE_IDLE, 2, 1);
+        scaled_pool_end(pool, 2);
+    }
+}
+
 TEST(it_is_off_in_an_inline_pool) {
     atomic_uint count = 0;
     wpool *pool = scaled_pool((wpool_config){
