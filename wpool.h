@@ -4701,8 +4701,7 @@ static void wpool__after_leave(wpool_job *job) {
     wpool__keeper_lock(job->pool);
     for (size_t i = 0; i < job->edge_count; i++) {
         wpool__edge *edge = &job->edges[i];
-        if (!edge->link) continue;
-        wpool__list_take(edge, next, link);
+        if (edge->link) wpool__list_take(edge, next, link);
     }
     wpool__keeper_unlock(job->pool);
     wpool__memory_free(job->pool->allocator, job->edges);
@@ -6196,29 +6195,6 @@ static void wpool__crew_end(wpool *pool) {
 }
 #endif
 
-static bool wpool__scaler_start(wpool *pool);
-
-/* To a number of workers (0: as many as there are), and delta more. */
-static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, wpool_mode mode) {
-    wpool_status status = WPOOL_INVALID;
-    wpool__lock_take(&pool->lot, &pool->crew.lock);
-    int64_t target = (int64_t)(workers ? workers : wpool__crew_serving(pool)) + delta;
-    if (target >= 1 && target <= WPOOL_MAX_WORKERS)
-        status = wpool__crew_resize(pool, (uint32_t)target, mode);
-    (void)wpool__scaler_start(pool); /* its lower bound may be another one */
-    wpool__lock_release(&pool->lot, &pool->crew.lock);
-    return status;
-}
-
-static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_mode mode,
-                                            wpool_id *was_running) {
-    wpool__lock_take(&pool->lot, &pool->crew.lock);
-    wpool_status status = wpool__crew_stop(pool, index, mode, was_running);
-    (void)wpool__scaler_start(pool); /* its lower bound may be another one */
-    wpool__lock_release(&pool->lot, &pool->crew.lock);
-    return status;
-}
-
 /* -- the scaler: by the rules of config.scaling. It is a timer: what is due looks at the pool, and
    acts until there is nothing more to be done; then it is set for when time alone may change that.
    Before its last look it publishes how many jobs must have been accepted for a submit to wake it
@@ -6572,6 +6548,29 @@ static bool wpool__scaler_start(wpool *pool) {
     wpool__store_relaxed(&pool->scaler.is_on, is_on); /* relaxed: it is told below */
     if (is_on || was_on) wpool__scaler_look_at(pool, WPOOL_CLOCK());
     return true;
+}
+
+/* -- by hand: its lower bound may be another one then -- */
+
+/* To a number of workers (0: as many as there are), and delta more. */
+static wpool_status wpool__pool_scale(wpool *pool, unsigned workers, int delta, wpool_mode mode) {
+    wpool_status status = WPOOL_INVALID;
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    int64_t target = (int64_t)(workers ? workers : wpool__crew_serving(pool)) + delta;
+    if (target >= 1 && target <= WPOOL_MAX_WORKERS)
+        status = wpool__crew_resize(pool, (uint32_t)target, mode);
+    (void)wpool__scaler_start(pool);
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return status;
+}
+
+static wpool_status wpool__pool_stop_worker(wpool *pool, unsigned index, wpool_mode mode,
+                                            wpool_id *was_running) {
+    wpool__lock_take(&pool->lot, &pool->crew.lock);
+    wpool_status status = wpool__crew_stop(pool, index, mode, was_running);
+    (void)wpool__scaler_start(pool);
+    wpool__lock_release(&pool->lot, &pool->crew.lock);
+    return status;
 }
 
 /* ==== [pool] =====================================================================================
@@ -6978,10 +6977,9 @@ static void wpool__pool_prepare(wpool *pool, wpool_job *job, const wpool_options
     wpool__pool_pace(job, options);
 }
 
-/* Does it do anything at a time of its own? */
+/* Does it do anything at a time of its own, but for its deadline? */
 static bool wpool__pool_wants_time(const wpool_job *job) {
-    return job->deadline || job->is_delayed || job->period || job->run_limit ||
-           job->retry.attempts > 1;
+    return job->is_delayed || job->period || job->run_limit || job->retry.attempts > 1;
 }
 
 /* Sets the job's timer, or takes it out. Under the lock of the group, if it has one. False: nobody
@@ -7022,7 +7020,7 @@ static wpool_status wpool__pool_enter(wpool_job *job, const wpool_options *optio
     wpool_status status = WPOOL_OK;
     if (options && options->after_count)
         status = wpool__after_enter(job, options->after, options->after_count);
-    if (status == WPOOL_OK && (job->group || wpool__pool_wants_time(job)))
+    if (status == WPOOL_OK && (job->group || job->deadline || wpool__pool_wants_time(job)))
         status = wpool__pool_enter_group(job);
     if (status != WPOOL_OK && job->edges) wpool__after_leave(job);
     return status;
@@ -7330,9 +7328,7 @@ static bool wpool__group_sleep(wpool__group_view *view, int64_t deadline) {
     while (is_idle && !wpool__load_relaxed(&waiter.woken) && !wpool__is_past(deadline))
         WPOOL_PARK(&lot, &waiter.woken, 0, deadline);
     lock = wpool__group_lock(view->group);
-    if (waiter.link) {
-        wpool__list_take(&waiter, next, link);
-    }
+    if (waiter.link) wpool__list_take(&waiter, next, link);
     wpool__group_unlock(lock);
     if (view->home) wpool__rouse_leave(view->home, &rouse);
     wpool__lot_free(&lot);
