@@ -471,7 +471,18 @@ typedef struct pausing {
     atomic_bool is_inside; /* what it waits for runs there too */
 } pausing;
 
-enum { BLOCKS, WAITS_BY_ID, WAITS_FOR_JOB, WAITS_FOR_GROUP, TAKES, HOWS };
+enum {
+    BLOCKS,
+    WAITS_BY_ID,
+    WAITS_FOR_JOB,
+    WAITS_FOR_GROUP,
+    TAKES,
+    HOWS,
+    DRAINS = HOWS,
+    SHUTS_DOWN,
+    DESTROYS,
+    ENDS /* another pool */
+};
 
 /* What it waits for. */
 static int meanwhile_job(void *arg, wpool_job *job) {
@@ -513,6 +524,13 @@ static int pausing_job(void *arg, wpool_job *job) {
     case TAKES:
         CHECK_EQ(wpool_submit(pool, meanwhile_job, p, NULL), WPOOL_OK);
         CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, NULL), WPOOL_OK);
+        break;
+    default:
+        CHECK_EQ(wpool_submit(pool, meanwhile_job, p, NULL), WPOOL_OK);
+        CHECK_EQ(p->how == DRAINS       ? wpool_drain(pool, WPOOL_FOREVER)
+                 : p->how == SHUTS_DOWN ? wpool_shutdown(pool, WPOOL_HOT, WPOOL_FOREVER)
+                                        : wpool_destroy(pool),
+                 WPOOL_OK);
     }
     gate_job(&p->after, job);
     return 0;
@@ -527,7 +545,8 @@ static void check_pause(pausing *p, wpool *pool, reports *r, int way) {
     test_clock_advance(LIMIT / 2);
     gate_open(&p->before);
     gate_await_count(&p->meanwhile, 1);
-    AWAIT(atomic_load(&p->is_inside) || pace_stats(pool).workers_blocked == 1);
+    AWAIT(atomic_load(&p->is_inside) || pace_stats(pool).workers_blocked == 1 ||
+          (p->how >= HOWS && atomic_load(&p->job.watched) < 0)); /* it lends no place */
     helper_await_sleep(&p->self);
     check_silence(r, 10 * LIMIT);
     gate_open(&p->meanwhile);
@@ -581,6 +600,20 @@ TEST(a_job_that_waits_for_another_pool_does_not_run) {
             CHECK_EQ(atomic_load(&r.stuck_count), 1);
             CHECK_EQ(atomic_load(&others.stuck_count), 0);
         }
+}
+
+TEST(a_job_that_waits_for_the_end_of_another_pool_does_not_run) {
+    for (int how = DRAINS; how < ENDS; how++) {
+        reports r = {.stuck_count = 0};
+        pausing p = {GATE_CLOSED, GATE_CLOSED, GATE_CLOSED, .how = how};
+        p.other = pool_of(1);
+        wpool *pool = scene_pool(false, watched(1, &r));
+        check_pause(&p, pool, &r, OWNED);
+        test_drain(pool);
+        test_destroy(pool);
+        if (how != DESTROYS) test_destroy(p.other);
+        CHECK_EQ(atomic_load(&r.stuck_count), 1);
+    }
 }
 
 TEST(an_inline_job_that_waits_does_not_run) {
