@@ -807,11 +807,13 @@ WPOOL_API bool wpool_group_cancelled(const wpool_group *group);
 /* Make a lane of the pool; its first three fields say what it allows. It stays until
    wpool_lane_destroy; thousands are cheap. A job whose options name a lane at its limit waits
    there, delayed. A full lane (max_waiting) is as a full queue: WPOOL_BLOCK waits for room, all
-   else is WPOOL_REFUSE. A job that is tried again keeps its place. WPOOL_NO_THREAD: nobody would
-   keep the time (rate). */
+   else is WPOOL_REFUSE. A job that is tried again keeps its place. The next one begins when the
+   result of the one before is there, after its on_done (if it is not caller-owned: then that may
+   still be called meanwhile). WPOOL_NO_THREAD: nobody would keep the time (rate). */
 WPOOL_API wpool_status wpool_lane_init(wpool_lane *lane, wpool *pool);
 
-/* The memory is yours again. WPOOL_RUNNING: it still has jobs; nothing happened. */
+/* The memory is yours again. WPOOL_RUNNING: it still has jobs (one of the pool's until its on_done
+   has returned); nothing happened. */
 WPOOL_API wpool_status wpool_lane_destroy(wpool_lane *lane);
 
 /* ---- in a job: about the job itself, on the thread that runs it ---- */
@@ -4354,8 +4356,8 @@ static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
     }
 }
 
-/* Takes a part of the rate that begins in so long at most, and ends at *slot: 0; or when there will
-   be one. */
+/* Takes a part of the rate that begins in so long at most, and ends at *slot: 0; or when to ask
+   again. That is soon, however far ahead next is: somebody may be about to correct it. */
 static int64_t wpool__bucket_take_within(wpool__bucket *bucket, int64_t window, int64_t *slot) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
     *slot = 0;
@@ -4363,7 +4365,8 @@ static int64_t wpool__bucket_take_within(wpool__bucket *bucket, int64_t window, 
     int64_t now = WPOOL_CLOCK(), next = wpool__load_relaxed(&bucket->next), from;
     do {
         from = next > now ? next : now;
-        if (from - now > window) return from - window;
+        int64_t when = from - window;
+        if (when > now) return when < now + interval ? when : now + interval;
         /* [P1] before the second look at the interval */
     } while (!wpool__cas_seq_cst(&bucket->next, &next, from + interval));
     int64_t changed = wpool__load_seq_cst(&bucket->interval) - interval; /* [P1] */
@@ -4525,27 +4528,23 @@ static void wpool__lane_return(wpool_job *job) {
     wpool__lane_go_on(lane);
 }
 
-/* The job is no longer in its lane, and in no list. */
+/* The job, in no list any more, does not wait for its turn any longer. */
 static void wpool__lane_leave(wpool_job *job) {
-    wpool_lane *lane = job->lane;
-    if (job->lane_part == WPOOL__LANE_NOT) return;
-    *(job->lane_part == WPOOL__LANE_RUNS ? &lane->running : &lane->waiting) -= 1;
-    if (lane->latest == job) lane->latest = NULL;
+    if (job->lane_part != WPOOL__LANE_WAITS) return;
+    job->lane->waiting--;
     job->lane_part = WPOOL__LANE_NOT;
-    if (lane->max_waiting) job->pool->keeper.has_room = true;
-    wpool__lane_go_on(lane);
+    if (job->lane->max_waiting) job->pool->keeper.has_room = true;
 }
 
-/* The same in two steps, so that the next one begins after the result of this one is there. Between
-   them the lane stays. */
+/* A job that had its turn is about to end: in two steps, so that the next one begins after all that
+   it does. Between them, no code of the user's runs, and the lane stays. */
 static wpool_lane *wpool__lane_end(wpool_job *job) {
     wpool_lane *lane = job->lane;
-    if (job->lane_part != WPOOL__LANE_RUNS) {
-        wpool__lane_leave(job);
-        return NULL;
-    }
+    if (job->lane_part != WPOOL__LANE_RUNS) return NULL;
+    wpool__keeper_lock(job->pool);
     lane->ending++;
     if (lane->latest == job) lane->latest = NULL;
+    wpool__keeper_unlock(job->pool);
     return lane;
 }
 
@@ -5046,21 +5045,14 @@ static void wpool__group_leave(wpool_group *group, wpool_job *job, wpool_state s
    What workers do: take a call, run it, finish it, look for the next; rest when there is none; help
    while a job waits. */
 
-/* The job ends, as far as its time, its lane and those that it waited for are concerned. The lane
-   that is to be told when its result is there; NULL: none. */
-static wpool_lane *wpool__worker_settle_pace(wpool *pool, wpool_job *job, bool has_result) {
-    wpool_lane *lane = NULL;
+/* The job ends, as far as its time and all that it waited for are concerned. */
+static void wpool__worker_settle_pace(wpool *pool, wpool_job *job) {
     if (job->edges) wpool__after_leave(job);
-    if (!job->has_timer && !job->lane) return NULL;
+    if (!job->has_timer && job->lane_part != WPOOL__LANE_WAITS) return;
     wpool__keeper_lock(pool);
     wpool__keeper_put(pool, &job->timer, WPOOL__NEVER);
-    if (job->lane && has_result) {
-        lane = wpool__lane_end(job);
-    } else if (job->lane) {
-        wpool__lane_leave(job);
-    }
+    wpool__lane_leave(job);
     wpool__keeper_unlock(pool);
-    return lane;
 }
 
 /* Ends a job that has a record and has run, or not: counts it, delivers it. Exactly once for each.
@@ -5075,8 +5067,7 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     job->finished_ns = WPOOL_CLOCK();
     if (group) wpool__group_leave(group, job, state);
     wpool__record *depended = NULL;
-    bool has_result = !is_owned_by_caller && pool->config.results;
-    wpool_lane *lane = wpool__worker_settle_pace(pool, job, has_result);
+    wpool__worker_settle_pace(pool, job);
     wpool__job_describe(job, state, &result);
     wpool__account_deliver(account, true);
     /* first of all it is no longer queued: on_done may submit */
@@ -5084,16 +5075,14 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     if (was_removed) wpool__worker_note_removed(pool, job, WPOOL__JOB_COUNTED);
     if (on_done && !is_owned_by_caller) on_done(arg, &result);
     if (has_run) wpool__account_end(&pool->lot, account, state);
+    wpool_lane *lane = wpool__lane_end(job);
     /* a caller-owned job is no longer touched */
     if (wpool__job_publish(&pool->lot, job, state | (was_removed ? WPOOL__JOB_COUNTED : 0)))
         depended = wpool__table_pin(&pool->table, job->id);
-    if (!is_owned_by_caller) {
-        wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
-    } else if (on_done) {
-        on_done(arg, &result);
-    }
+    if (!is_owned_by_caller) wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
     if (depended) wpool__after_resolve(pool, depended, state); /* its result is there */
     if (lane) wpool__lane_ended(pool, lane);
+    if (on_done && is_owned_by_caller) on_done(arg, &result);
     if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
     wpool__worker_tell_drivers(pool);
@@ -7031,7 +7020,7 @@ static void wpool__pool_withdraw(wpool_job *job) {
     wpool_group *group = job->group;
     job->error = 0;
     if (group) wpool__group_leave(group, job, WPOOL_STATE_UNKNOWN);
-    wpool__worker_settle_pace(job->pool, job, false);
+    wpool__worker_settle_pace(job->pool, job);
     if (group) wpool__group_untie(group, 0);
 }
 

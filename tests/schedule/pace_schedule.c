@@ -101,7 +101,10 @@ static void check_begins(paced *p) {
 static void enter_lane(const paced *p) {
     if (!p->options.lane) return;
     SCHED_CHECK(++all.in_lane <= all.lane->max_running);
-    if (all.last_in_lane < 0 || p->runs > 0) return;
+    if (all.last_in_lane < 0) return;
+    wpool_stats_snapshot stats;
+    SCHED_CHECK(wpool_stats(scene.pool, &stats) == WPOOL_OK && stats.running == 1);
+    if (p->runs > 0) return;
     SCHED_CHECK(number(p) >= all.last_in_lane);
     all.last_in_lane = number(p);
 }

@@ -291,14 +291,22 @@ plant depended_on_too_late ${W}_end 1 \
 plant after_a_failure wpool__after_resolve 1 'after->is_barred = true' '(void)after' \
     pace after_their_end
 plant after_forgets wpool__job_set_running 1 ' | WPOOL__JOB_DEPENDED' '' pace after_their_end
-plant lane_stands_still wpool__lane_leave 1 'wpool__lane_go_on(lane);' '' pace lane_in_turn
+plant lane_stands_still wpool__lane_ended 1 'wpool__lane_go_on(lane);' '' pace lane_in_turn
+plant lane_left_too_early ${W}_end 1 \
+    'if (has_run) wpool__account_end(&pool->lot, account, state);' \
+    'wpool_lane *early = wpool__lane_end(job);
+    if (early) wpool__lane_ended(pool, early);
+    job->lane_part = WPOOL__LANE_NOT;
+    if (has_run) wpool__account_end(&pool->lot, account, state);' pace lane_in_turn
+plant rate_of_old_for_ages wpool__bucket_take_within 1 'when < now + interval ? when : now + interval' \
+    when pace rate_is_lifted 30500
 plant lane_is_too_wide wpool__lane_enter 1 'if (!lane->first && wpool__lane_allows(lane))' \
     'if (wpool__lane_allows(lane))' pace lane_in_turn
 plant lane_left_in_silence wpool__lane_leave 1 \
-    'if (lane->max_waiting) job->pool->keeper.has_room = true;' '' pace lane_has_room
+    'if (job->lane->max_waiting) job->pool->keeper.has_room = true;' '' pace lane_has_room
 plant lane_turn_in_silence wpool__lane_give_turn 1 \
     'if (lane->max_waiting) job->pool->keeper.has_room = true;' '' pace lane_has_room_in_time
-plant lane_not_left wpool__pool_withdraw 1 'wpool__worker_settle_pace(job->pool, job, false);' '' \
+plant lane_not_left wpool__pool_withdraw 1 'wpool__worker_settle_pace(job->pool, job);' '' \
     pace lane_has_room
 plant closed_lane_asleep wpool__pool_let_submitters_look 1 \
     'wpool__event_notify_all(&pool->lot, &pool->keeper.lane_room);' '' pace lane_has_room_in_time

@@ -762,6 +762,68 @@ TEST(a_lane_is_freed_right_after_it_was_destroyed) {
     test_destroy(pool);
 }
 
+typedef struct terminus {
+    wpool_lane *lane;
+    _Atomic(wpool_status) status;
+} terminus;
+
+static void terminus_done(void *arg, const wpool_result *result) {
+    terminus *t = (terminus *)arg;
+    (void)result;
+    atomic_store(&t->status, wpool_lane_destroy(t->lane));
+}
+
+static int terminus_job(void *arg, wpool_job *job) {
+    (void)arg;
+    (void)job;
+    return 0;
+}
+
+/* A job of the pool's own is not done before its on_done is; a caller-owned one is. */
+TEST(a_lane_is_destroyed_in_the_on_done_of_its_last_job_if_that_is_ones_own) {
+    for (int way = 0; way < WAYS; way++)
+        for (int results = 0; results < 2; results++) {
+            wpool_lane lane;
+            wpool_job job;
+            wpool_id id;
+            terminus t = {&lane, WPOOL_INVALID};
+            const wpool_options options = {.lane = &lane, .on_done = terminus_done};
+            wpool *pool = pool_from((wpool_config){.workers = 2, .results = results});
+            lane_begin(&lane, pool, 1, 0);
+            CHECK_EQ(way_submit(pool, way, terminus_job, &t, &options, &job, &id), WPOOL_OK);
+            test_drain(pool);
+            CHECK_EQ(t.status, way == OWNED ? WPOOL_OK : WPOOL_RUNNING);
+            if (way != OWNED) lane_end(&lane);
+            test_destroy(pool);
+        }
+}
+
+static void seat_done(void *arg, const wpool_result *result) {
+    seat *s = (seat *)arg;
+    CHECK_EQ(result->state, WPOOL_STATE_SUCCEEDED);
+    test_let_others_run();
+    CHECK_EQ(s->track->next, s->number + 1);
+}
+
+/* (ThreadSanitizer sees it, too: next is not atomic.) */
+TEST(the_next_one_begins_after_the_on_done_of_the_one_before) {
+    static seat seats[MANY];
+    wpool *pool = pool_of(3);
+    track t = {.next = 0};
+    const wpool_options options = {.lane = &t.lane, .on_done = seat_done};
+    lane_begin(&t.lane, pool, 1, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        wpool_id id;
+        seats[i] = (seat){&t, i};
+        CHECK_EQ(wpool_submit_with(pool, seat_job, &seats[i], &options, i % 2 ? &id : NULL),
+                 WPOOL_OK);
+    }
+    test_drain(pool);
+    CHECK_EQ(t.next, MANY);
+    lane_end(&t.lane);
+    test_destroy(pool);
+}
+
 TEST(what_waits_in_a_lane_still_runs_when_the_pool_is_closed_or_destroyed) {
     for (int how = 0; how < 3; how++)
         for (unsigned workers = 1; workers <= 3; workers++) {
