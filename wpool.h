@@ -8021,9 +8021,12 @@ static wpool_job *wpool__pause(void) {
 
 /* Waits until nothing waits or runs. */
 static bool wpool__pool_drain(wpool *pool, int64_t deadline) {
-    wpool_job *paused = wpool__pause(); /* one of another pool */
+    wpool_worker *worker = pool->is_inline ? NULL : wpool__worker_calling(); /* of another pool */
+    wpool_job *paused = wpool__pause();
+    wpool__worker_block(worker, true, true);
     bool is_quiet =
         wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline);
+    wpool__worker_block(worker, false, true);
     wpool__watchdog_pause(paused, false);
     if (!is_quiet) return false;
     while (pool->is_inline && wpool__pool_drive(pool)) {

@@ -7,7 +7,7 @@ GCOV ?= gcov
 COVERAGE_SECONDS ?= 5
 COVERAGE = build/coverage
 # atomic: or threads lose each other's counts
-coverage_make = $(MAKE) CC=$(COVERAGE_CC) CFLAGS='-O0 -g --coverage -fprofile-update=atomic' SAN=
+coverage_make = $(MAKE) CC=$(COVERAGE_CC) CFLAGS='-O0 --coverage -fprofile-update=atomic' SAN=
 
 # Three kinds of pools cannot be had in one program: with a futex, without, and without threads.
 COVERAGE_RUNS = "$(coverage_make) unit CONFIG=coverage" \

@@ -22,6 +22,10 @@
 static struct {
     pthread_mutex_t mutex;
     int64_t until[256]; /* 0: free */
+    struct {
+        _Atomic(uint32_t) *word;
+        uint32_t value;
+    } on[256]; /* as long as they are equal */
 } sleepers = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static atomic_uint sleepers_parks; /* times that any thread went to sleep, with a time or without */
@@ -32,6 +36,8 @@ TEST_HELPER void sleepers_park(_Atomic(uint32_t) *word, uint32_t value, int64_t 
     while (sleepers.until[place] != 0)
         place++;
     sleepers.until[place] = deadline < 0 ? INT64_MAX : deadline;
+    sleepers.on[place].word = word;
+    sleepers.on[place].value = value;
     pthread_mutex_unlock(&sleepers.mutex);
     atomic_fetch_add(&sleepers_parks, 1);
     test_clock_park(word, value, deadline);
@@ -56,6 +62,17 @@ TEST_HELPER unsigned sleepers_count(int64_t when) {
     pthread_mutex_lock(&sleepers.mutex);
     for (unsigned i = 0; i < sizeof sleepers.until / sizeof *sleepers.until; i++)
         count += sleepers.until[i] == when;
+    pthread_mutex_unlock(&sleepers.mutex);
+    return count;
+}
+
+/* How many threads sleep that nobody has woken, nor their time. */
+TEST_HELPER unsigned sleepers_still(void) {
+    unsigned count = 0;
+    pthread_mutex_lock(&sleepers.mutex);
+    for (unsigned i = 0; i < sizeof sleepers.until / sizeof *sleepers.until; i++)
+        count += sleepers.until[i] > test_clock_now() &&
+                 atomic_load(sleepers.on[i].word) == sleepers.on[i].value;
     pthread_mutex_unlock(&sleepers.mutex);
     return count;
 }

@@ -481,3 +481,57 @@ TEST(a_worker_that_waits_for_another_pool_is_replaced) {
         test_destroy(other);
     }
 }
+
+static int drain_job(void *other, wpool_job *job) {
+    (void)job;
+    CHECK_EQ(wpool_drain((wpool *)other, WPOOL_FOREVER), WPOOL_OK);
+    return 0;
+}
+
+static int shutdown_job(void *other, wpool_job *job) {
+    (void)job;
+    CHECK_EQ(wpool_shutdown((wpool *)other, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
+    return 0;
+}
+
+static int destroy_job(void *other, wpool_job *job) {
+    (void)job;
+    CHECK_EQ(wpool_destroy((wpool *)other), WPOOL_OK);
+    return 0;
+}
+
+TEST(a_worker_that_waits_for_another_pools_end_is_replaced) {
+    NEEDS_WORKERS();
+    static const wpool_fn ends[] = {drain_job, shutdown_job, destroy_job};
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        gate door = GATE_CLOSED, second = GATE_CLOSED;
+        wpool *other = test_pool_of(1, 0), *pool = pool_between(1, 2);
+        CHECK_EQ(wpool_submit(other, gate_job, &door, NULL), WPOOL_OK);
+        CHECK_EQ(wpool_submit(pool, ends[i], other, NULL), WPOOL_OK);
+        CHECK_EQ(wpool_submit(pool, gate_job, &second, NULL), WPOOL_OK);
+        gate_await_count(&second, 1);
+        CHECK_EQ(test_stats(pool).workers_blocked, 1);
+        gate_open(&second);
+        gate_open(&door);
+        test_drain(pool);
+        CHECK_EQ(test_stats(pool).workers_blocked, 0);
+        test_destroy(pool);
+        if (ends[i] != destroy_job) test_destroy(other);
+    }
+}
+
+/* It runs that pool's jobs itself. */
+TEST(a_worker_that_drains_an_inline_pool_keeps_its_place) {
+    NEEDS_WORKERS();
+    gate door = GATE_CLOSED;
+    wpool *other = test_pool(&(wpool_config){.max_workers = WPOOL_INLINE}),
+          *pool = pool_between(1, 2);
+    CHECK_EQ(wpool_submit(other, gate_job, &door, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_submit(pool, drain_job, other, NULL), WPOOL_OK);
+    gate_await_count(&door, 1);
+    CHECK_EQ(test_stats(pool).workers_blocked, 0);
+    gate_open(&door);
+    test_drain(pool);
+    test_destroy(pool);
+    test_destroy(other);
+}

@@ -1716,7 +1716,8 @@ static void race_meddle(race *x, wpool *pool, wpool_id id) {
 }
 
 /* Hands in the next one; false: there are enough. A job does so in its own pool, where it is never
-   blocked: two that wait for room in each other's would do so for ever. */
+   blocked: two that wait for room in each other's would do so for ever. It may run inside of it
+   then, so one that may wait patiently is not before it in the tree. */
 static bool race_submit(race *x, wpool *pool, unsigned group) {
     const unsigned number = atomic_fetch_add(&x->next, 1);
     const wpool_options options = {.group = &x->groups[group], .on_done = racer_done};
@@ -1756,11 +1757,14 @@ static int racer_child(void *arg, wpool_job *job) {
 static int racer_job(void *arg, wpool_job *job) {
     racer *r = (racer *)arg;
     race *x = r->race;
+    unsigned group;
     wpool_job child;
     CHECK_EQ(atomic_fetch_add(&r->ran, 1), 0);
     switch (test_choose(x->seed, 8)) {
     case 0:
-        race_submit(x, wpool_job_pool(job), (unsigned)test_choose(x->seed, GROUPS));
+        group = x->is_patient ? r->group : 0;
+        group += (unsigned)test_choose(x->seed, GROUPS - group);
+        race_submit(x, wpool_job_pool(job), group);
         break;
     case 1:
         race_wait_in_job(r);
