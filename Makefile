@@ -142,6 +142,11 @@ valgrind:  ## unit tests, under valgrind
 	@WPOOL_TEST_LIMIT=600 $(MAKE) unit RUNNER="valgrind -q --fair-sched=yes --error-exitcode=9 \
 	    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite"
 
+# Not those tests that have atomic operations of their own.
+delays:  ## unit tests, threads held up at random between their steps (tests/support/delays.h)
+	@WPOOL_TEST_LIMIT=600 $(MAKE) unit CONFIG=delays CFLAGS=-O1 DEFINES='-include delays.h' \
+	    UNIT='$(basename $(notdir $(shell grep -L WPOOL_ATOMIC_ tests/unit/*_test.c)))'
+
 matrix:  ## unit tests, compilers x optimisation x sanitizers
 	+@sh tests/run.sh $(MATRIX_RUNS)
 
@@ -182,5 +187,5 @@ uninstall:  ## and take it away again
 clean:  ## remove build/
 	rm -rf build
 
-.PHONY: help run test unit stress programs examples bench asan ubsan tsan msan valgrind matrix \
-    portable symbols format format-check analyze install uninstall clean FORCE
+.PHONY: help run test unit stress programs examples bench asan ubsan tsan msan valgrind delays \
+    matrix portable symbols format format-check analyze install uninstall clean FORCE

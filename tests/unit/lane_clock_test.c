@@ -290,12 +290,18 @@ TEST(a_job_that_is_cancelled_before_it_is_tried_again_makes_room) {
     test_destroy(pool);
 }
 
+static void await_waiting(wpool *pool, wpool_id id) {
+    while (wpool_job_state(pool, id) != WPOOL_STATE_DELAYED)
+        sched_yield();
+}
+
 /* It has run for the first time, and does so once a second. */
 static wpool_id periodic_submit(wpool *pool, atomic_uint *runs, wpool_lane *lane) {
     const wpool_options options = {.lane = lane, .period = WPOOL_SECONDS(1)};
     wpool_id id;
     CHECK_EQ(wpool_submit_with(pool, count_job, runs, &options, &id), WPOOL_OK);
     await_count(runs, 1);
+    await_waiting(pool, id);
     return id;
 }
 
@@ -313,6 +319,7 @@ TEST(a_periodic_job_lets_the_others_of_its_lane_pass) {
         await_count(&runs, i + 1);
     }
     CHECK_EQ(wpool_lane_destroy(&lane), WPOOL_RUNNING);
+    await_waiting(pool, id);
     CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_OK);
     test_drain(pool);
     CHECK_EQ(runs, 6);
