@@ -68,11 +68,12 @@ TEST_HELPER unsigned sleepers_count(int64_t when) {
 
 /* How many threads sleep that nobody has woken, nor their time. */
 TEST_HELPER unsigned sleepers_still(void) {
+    const int64_t now = test_clock_now();
     unsigned count = 0;
     pthread_mutex_lock(&sleepers.mutex);
     for (unsigned i = 0; i < sizeof sleepers.until / sizeof *sleepers.until; i++)
-        count += sleepers.until[i] > test_clock_now() &&
-                 atomic_load(sleepers.on[i].word) == sleepers.on[i].value;
+        count +=
+            sleepers.until[i] > now && atomic_load(sleepers.on[i].word) == sleepers.on[i].value;
     pthread_mutex_unlock(&sleepers.mutex);
     return count;
 }
