@@ -46,10 +46,12 @@ TEST(results_come_in_the_order_of_completion) {
         hold_init(&holds[i]);
         CHECK_EQ(wpool_submit(pool, hold_job, &holds[i], NULL), WPOOL_OK);
     }
+    for (int i = 0; i < 3; i++)
+        gate_await_count(&holds[i].running, 1);
     for (int i = 0; i < 3; i++) {
         hold_release(&holds[ends[i]], 1);
-        while (test_stats(pool).succeeded != (unsigned)i + 1)
-            sched_yield();
+        while (test_stats(pool).workers_idle != (unsigned)i + 1)
+            sched_yield(); /* its worker has delivered it */
     }
     for (int i = 0; i < 3; i++) {
         wpool_result result;
