@@ -7475,6 +7475,16 @@ static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
     return next != asleep;
 }
 
+/* Is there something that the last one could run, or wait for, though it found nothing just now? What
+   has become ready meanwhile is there once the lock is free. */
+static bool wpool__pool_take_sees_work(wpool *pool) {
+    wpool__keeper_lock(pool);
+    bool is_some = wpool__worker_sees_work(pool) ||
+                   wpool__load_relaxed(&pool->watch.held) != 0; /* relaxed: under the lock */
+    wpool__keeper_unlock(pool);
+    return is_some;
+}
+
 /* A job takes a result: it runs others first, and never puts the last worker to sleep. */
 static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
                                             wpool__taking *taking, int64_t deadline) {
@@ -7488,6 +7498,7 @@ static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
         }
         taking->present = wpool__crew_present(pool);
         bool is_last = worker && !wpool__pool_take_asleep(pool, taking->present);
+        if (is_last && wpool__pool_take_sees_work(pool)) continue;
         if (!is_last) wpool__worker_block(worker, true, true);
         bool is_there = is_last ? wpool__pool_take_now(taking)
                                 : wpool__pool_await(pool, &pool->results.event,
