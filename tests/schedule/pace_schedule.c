@@ -883,6 +883,29 @@ SCENARIO(wait_for_itself) {
     end_all();
 }
 
+static void takes_the_next(paced *p, wpool_job *job) {
+    wpool_result result;
+    (void)job;
+    SCHED_CHECK(hand_in(p + 1) == WPOOL_OK);
+    SCHED_CHECK(wpool_take(scene.pool, WPOOL_FOREVER, &result) == WPOOL_OK);
+    SCHED_CHECK(result.arg == p + 1);
+}
+
+/* The only worker takes the result of what is held: it runs that itself, and is never told that it
+   would wait for itself. */
+SCENARIO(take_the_held) {
+    begin();
+    open_pool((wpool_config){.workers = 1, .queue_capacity = 2, .results = true});
+    all.jobs[0].body = takes_the_next;
+    all.jobs[1].body = works;
+    all.jobs[1].way = WITH_ID;
+    all.jobs[1].options.delay = 1 + (int64_t)pick(60);
+    hands_in(TASKS_FROM(0, 1));
+    while (!all.jobs[1].is_handed_in)
+        sched_point(true);
+    end_all();
+}
+
 /* Outside, by several, for what is released, cancelled and discarded. */
 SCENARIO(wait_outside_for_the_held) {
     begin();

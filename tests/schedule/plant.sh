@@ -291,6 +291,8 @@ plant depended_on_too_late ${W}_end 1 \
 plant after_a_failure wpool__after_resolve 1 'after->is_barred = true' '(void)after' \
     pace after_their_end
 plant after_forgets wpool__job_set_running 1 ' | WPOOL__JOB_DEPENDED' '' pace after_their_end
+plant takes_gives_up_early wpool__pool_take_inside 1 \
+    'if (is_last && wpool__pool_take_sees_work(pool)) continue;' '' pace take_the_held
 plant lane_stands_still wpool__lane_ended 1 'wpool__lane_go_on(lane);' '' pace lane_in_turn
 plant lane_left_too_early ${W}_end 1 \
     'if (has_run) wpool__account_end(&pool->lot, account, state);' \
