@@ -3968,13 +3968,17 @@ static uint32_t wpool__worker_control(wpool *pool) {
     return wpool__load_acquire(&pool->control); /* [C1] */
 }
 
+/* Is there a call that no worker has taken? */
+static bool wpool__worker_sees_queued(wpool *pool) {
+    return wpool__queue_length(&pool->queue) != 0 || wpool__orders_length(&pool->orders) != 0 ||
+           wpool__orders_has_ready(&pool->orders);
+}
+
 /* Is there a call that a worker could take? */
 static bool wpool__worker_sees_work(wpool *pool) {
     /* [I1] the sleeper's look after it announced itself; resuming writes it, then wakes */
     if (wpool__control_is_paused(wpool__load_seq_cst(&pool->control))) return false;
-    if (wpool__queue_length(&pool->queue) != 0 || wpool__orders_length(&pool->orders) != 0 ||
-        wpool__orders_has_ready(&pool->orders))
-        return true;
+    if (wpool__worker_sees_queued(pool)) return true;
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = 0; i < count; i++)
         if (wpool__deque_length(&wpool__crew_at(pool, i)->deque) != 0) return true;
@@ -7479,7 +7483,8 @@ static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
    has become ready meanwhile is there once the lock is free. */
 static bool wpool__pool_take_sees_work(wpool *pool) {
     wpool__keeper_lock(pool);
-    bool is_some = wpool__worker_sees_work(pool) ||
+    bool is_paused = wpool__control_is_paused(wpool__worker_control(pool));
+    bool is_some = (!is_paused && wpool__worker_sees_queued(pool)) ||
                    wpool__load_relaxed(&pool->watch.held) != 0; /* relaxed: under the lock */
     wpool__keeper_unlock(pool);
     return is_some;
