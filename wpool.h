@@ -7479,8 +7479,8 @@ static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
     return next != asleep;
 }
 
-/* Is there something that the last one could run, or wait for, though it found nothing just now? What
-   has become ready meanwhile is there once the lock is free. */
+/* Is there something that the last one could run, or wait for, though it found nothing just now?
+   What has become ready meanwhile is there once the lock is free. */
 static bool wpool__pool_take_sees_work(wpool *pool) {
     wpool__keeper_lock(pool);
     bool is_paused = wpool__control_is_paused(wpool__worker_control(pool));

@@ -265,7 +265,7 @@ plant stopped_and_still_held wpool__pace_step 1 \
     '(wpool__load_relaxed(&pool->control) & WPOOL__STOPPED) != 0' 'false' pace cancel_behind_another
 plant ready_in_silence wpool__keeper_unlock 1 'if (is_ready) wpool__worker_announce(pool);' '' \
     pace cancel_the_held
-plant ready_unseen ${W}_sees_work 1 'wpool__orders_has_ready(&pool->orders)' 'false' \
+plant ready_unseen ${W}_sees_queued 1 'wpool__orders_has_ready(&pool->orders)' 'false' \
     pace cancel_the_held
 plant ready_not_roused wpool__pace_release 1 'wpool__rouse_all(pool);' '' pace wait_for_the_held
 plant step_not_roused wpool__pace_step 1 'wpool__rouse_all(pool);' '' pace wait_for_the_held
