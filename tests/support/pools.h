@@ -7,7 +7,6 @@
 
 #include "gate.h"
 #include <dirent.h>
-#include <limits.h>
 #include <sys/syscall.h>
 
 /* Defined under a sanitizer. */
@@ -196,30 +195,30 @@ TEST_HELPER void *surroundings_first_thread(void *arg) {
     return NULL;
 }
 
-/* After a first thread has come and gone: a sanitizer starts its own one with it. Those of an
-   earlier pool, joined but still listed, have a second to go: there were fewer before. */
-TEST_HELPER surroundings surroundings_now(void) {
-    static unsigned least = UINT_MAX;
-    char path[64];
-    pthread_join(thread_start(surroundings_first_thread, path), NULL);
-    while (access(path, F_OK) == 0)
-        sched_yield();
-    const int64_t until = test_now_ns() + INT64_C(1000000000);
-    unsigned threads;
-    while ((threads = surroundings_entries("/proc/self/task")) > least && test_now_ns() < until)
-        sched_yield();
-    if (threads < least) least = threads;
-    return (surroundings){threads, surroundings_entries("/proc/self/fd"),
-                          surroundings_guard_pages()};
-}
-
 /* A joined thread is still listed for a moment: the number has ten seconds to become this. */
-TEST_HELPER void surroundings_await_threads(unsigned expected) {
+TEST_HELPER unsigned surroundings_threads(unsigned expected) {
     const int64_t until = test_now_ns() + 10 * INT64_C(1000000000);
     unsigned now; /* the last look: a directory that changes may be read wrongly */
     while ((now = surroundings_entries("/proc/self/task")) != expected && test_now_ns() < until)
         sched_yield();
-    CHECK_EQ(now, expected);
+    return now;
+}
+
+TEST_HELPER void surroundings_await_threads(unsigned expected) {
+    CHECK_EQ(surroundings_threads(expected), expected);
+}
+
+/* After a first thread has come and gone: a sanitizer starts its own one with it. No pool is left
+   then, so that there are as many threads each time. */
+TEST_HELPER surroundings surroundings_now(void) {
+    static unsigned threads; /* the time before */
+    char path[64];
+    pthread_join(thread_start(surroundings_first_thread, path), NULL);
+    while (access(path, F_OK) == 0)
+        sched_yield();
+    threads = threads ? surroundings_threads(threads) : surroundings_entries("/proc/self/task");
+    return (surroundings){threads, surroundings_entries("/proc/self/fd"),
+                          surroundings_guard_pages()};
 }
 
 TEST_HELPER void surroundings_check(surroundings before) {

@@ -661,7 +661,7 @@ TEST(a_pool_without_deadlines_has_no_thread_for_them) {
     wpool *pool = pool_from((wpool_config){.workers = 2, .group = &group});
     CHECK_EQ(wpool_submit_with(pool, count_job, &count, &options, NULL), WPOOL_OK);
     group_check(&group, 0);
-    CHECK_EQ(surroundings_now().threads, before.threads + 2);
+    surroundings_await_threads(before.threads + 2);
     test_destroy(pool);
     surroundings_check(before);
 }
