@@ -3624,15 +3624,17 @@ static void wpool__watch_pass(wpool__watch *watch) {
     wpool__add_seq_cst(&watch->passed, 1); /* [R1] before the account that counts it */
 }
 
-/* Jobs that run or have ended. */
-static uint64_t wpool__watch_begun(wpool__watch *watch) {
+/* Jobs that run or have ended; *returned of them, where it is not NULL, are to run again: a job
+   begins anew with each of its runs. */
+static uint64_t wpool__watch_begun(wpool__watch *watch, uint64_t *returned) {
     uint64_t begun = wpool__load_seq_cst(&watch->removed.progress) / WPOOL__FINISHED_ONE; /* [X1] */
     uint32_t count = wpool__watch_count(watch);
     for (uint32_t i = 0; i < count; i++) {
         wpool__account *account = wpool__watch_account(watch, i);
         uint64_t progress = wpool__load_seq_cst(&account->progress); /* [X1] what its worker did */
         begun += progress / WPOOL__FINISHED_ONE + progress % WPOOL__FINISHED_ONE;
-        begun -= wpool__load_acquire(&account->endings[WPOOL__RETURNED]); /* [W2] before that */
+        if (returned) /* [W2] before that */
+            *returned += wpool__load_acquire(&account->endings[WPOOL__RETURNED]);
     }
     return begun;
 }
@@ -4086,13 +4088,14 @@ static void wpool__worker_let_takers_look(wpool *pool) {
 
 /* Jobs that do not wait in the queue any more, or not yet. */
 static uint64_t wpool__scaler_left(wpool *pool) {
+    uint64_t returned = 0, begun = wpool__watch_begun(&pool->watch, &returned);
     /* [X1] who makes one ready looks at poke then */
-    return wpool__watch_begun(&pool->watch) + wpool__load_seq_cst(&pool->watch.held);
+    return begun - returned + wpool__load_seq_cst(&pool->watch.held);
 }
 
-/* Jobs that wait in the queue, or for room there, or more. */
-static uint64_t wpool__scaler_waiting(wpool *pool) {
-    uint64_t left = wpool__scaler_left(pool);
+/* Jobs that wait in the queue, or for room there, when so many had left just before; or more:
+   those that came and left since. */
+static uint64_t wpool__scaler_waiting(wpool *pool, uint64_t left) {
     uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
     /* relaxed: who knocks wakes the scaler */
     return (accepted > left ? accepted - left : 0) + wpool__load_relaxed(&pool->scaler.knocking);
@@ -4109,7 +4112,8 @@ static uint64_t wpool__scaler_threshold(uint64_t word) {
 /* Do as many jobs wait as the word says? What waits is read before who is idle: a worker ceases to
    be idle before its job ceases to wait. */
 static bool wpool__scaler_has_enough(wpool *pool, uint64_t word) {
-    uint64_t waiting = wpool__scaler_waiting(pool), idle = 0;
+    uint64_t left = wpool__scaler_left(pool);
+    uint64_t waiting = wpool__scaler_waiting(pool, left), idle = 0;
     if (!(word & WPOOL__POKE_IDLE)) return waiting >= wpool__scaler_threshold(word);
     uint32_t count = wpool__crew_count(pool);
     for (uint32_t i = WPOOL_GUESTS; i < count; i++)
@@ -4124,19 +4128,30 @@ static uint64_t wpool__scaler_word(wpool *pool, uint64_t word) {
     return (word & ~count) | (until & count);
 }
 
+/* Is the word for fewer accepted jobs than the other? */
+static bool wpool__scaler_is_sooner(uint64_t word, uint64_t other) {
+    const uint64_t count = WPOOL__POKE_ONE - 1;
+    return ((word - other) & count) > count / 2;
+}
+
 /* Work was made: is the scaler to look at it? One load if nothing scales. */
 static bool wpool__scaler_wants(wpool *pool, bool is_ready) {
     WPOOL_ATOMIC(uint64_t) *poke = &pool->scaler.poke;
-    const uint64_t count = WPOOL__POKE_ONE - 1;
     uint64_t word = wpool__load_seq_cst(poke); /* [X1] after the work was made */
     while (word != WPOOL__POKE_NEVER) {
-        uint64_t past = (wpool__watch_accepted(&pool->watch, &pool->queue) - word) & count;
-        if (!is_ready && past > count / 2) break; /* so many are still to come */
+        uint64_t accepted = wpool__watch_accepted(&pool->watch, &pool->queue);
+        if (!is_ready && wpool__scaler_is_sooner(accepted, word)) break; /* more are to come */
         uint64_t next = wpool__scaler_word(pool, word);
         bool is_enough = wpool__scaler_has_enough(pool, word);
         if (!is_enough && next == word) break;
         /* [X1] as the load; whoever fails finds another word */
-        if (wpool__cas_seq_cst(poke, &word, is_enough ? WPOOL__POKE_NEVER : next)) return is_enough;
+        if (!wpool__cas_seq_cst(poke, &word, is_enough ? WPOOL__POKE_NEVER : next)) continue;
+        if (is_enough) return true;
+        /* one that was held has ceased to be: others may have looked for a later word meanwhile */
+        is_ready = wpool__scaler_is_sooner(next, word) ||
+                   wpool__scaler_is_sooner(wpool__scaler_word(pool, next), next);
+        if (!is_ready) break;
+        word = next;
     }
     return false;
 }
@@ -4273,10 +4288,10 @@ static void wpool__scaler_wake(wpool *pool) {
     if (wpool__scaler_is_on(pool)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
 }
 
-/* Work was made: wakes it if that is what it waits for. */
-static void wpool__scaler_notice(wpool *pool) {
+/* Work was made, or with is_ready is held back no more: wakes it if that is what it waits for. */
+static void wpool__scaler_notice(wpool *pool, bool is_ready) {
     if (wpool__load_seq_cst(&pool->scaler.poke) == WPOOL__POKE_NEVER) return; /* [X1] as there */
-    if (wpool__scaler_wants(pool, false)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
+    if (wpool__scaler_wants(pool, is_ready)) wpool__scaler_look_at(pool, WPOOL_CLOCK());
 }
 
 /* A submitter begins to wait for room, or no more. */
@@ -4606,7 +4621,6 @@ static bool wpool__pace_admit(wpool_job *job) {
     if (!job->is_paced) return wpool__job_admit(&pool->lot, job);
     wpool__keeper_lock(pool);
     wpool__job_hold(job);
-    wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: a count for onlookers */
     wpool__pace_step(job);
     wpool__keeper_unlock(pool);
     return false; /* a worker will discard it */
@@ -4862,14 +4876,15 @@ static bool wpool__pace_return(wpool__account *account, wpool_job *job, bool is_
         if (is_retried)
             job->ready_ns = wpool__pace_when(
                 now, wpool__retry_delay(&job->retry, job->failures, &pool->keeper.random));
+        wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: published by what follows */
         wpool__account_end(&pool->lot, account, WPOOL__STATE_RETURNED);
-        wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: a count for onlookers */
         job->look_ns = 0;
         wpool__pace_arm(job, now);
         if (!is_retried) wpool__lane_return(job);
         wpool__pace_step(job);
     }
     wpool__keeper_unlock(pool);
+    if (!is_over) wpool__scaler_notice(pool, true); /* for a moment, it was held and ran */
     return !is_over;
 }
 
@@ -6371,14 +6386,30 @@ static bool wpool__scaler_is_pressed(const wpool_scaling *scaling) {
            (scaling->max_cpu_percent && wpool__platform_pressure() > scaling->max_cpu_percent);
 }
 
+/* What waits, and since when. Not more than that: who came and left during the look, or was held
+   back at once, is no load. If it is less, for others left meanwhile, the last look sees to that
+   ([X1]). Under the lock. */
+static void wpool__scaler_look_queue(wpool *pool, wpool__view *view) {
+    wpool__scaler *scaler = &pool->scaler;
+    uint64_t begun = wpool__watch_begun(&pool->watch, NULL), left = wpool__scaler_left(pool);
+    uint64_t waiting = wpool__scaler_waiting(pool, left), left_now = wpool__scaler_left(pool);
+    uint64_t gone = left_now > left ? left_now - left : 0;
+    waiting = waiting > gone ? waiting - gone : 0;
+    if (begun >= scaler->mark || waiting == 0) { /* all have left that waited then */
+        scaler->mark = begun + waiting;
+        scaler->marked_at = view->now;
+    }
+    bool is_held_back = wpool__control_is_paused(wpool__worker_control(pool));
+    view->waiting = is_held_back ? 0 : waiting;
+    view->oldest_since = view->waiting ? scaler->marked_at : WPOOL__NEVER;
+}
+
 /* A snapshot, under the lock. What waits is read before who is idle: a worker ceases to be idle
    before its job ceases to wait. */
 static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__view *view) {
     wpool__scaler *scaler = &pool->scaler;
     view->now = WPOOL_CLOCK();
-    bool is_held_back = wpool__control_is_paused(wpool__worker_control(pool));
-    uint64_t begun = wpool__watch_begun(&pool->watch);
-    view->waiting = is_held_back ? 0 : wpool__scaler_waiting(pool);
+    wpool__scaler_look_queue(pool, view);
     view->workers = wpool__crew_serving(pool);
     view->leaving = wpool__crew_present(pool) - view->workers;
     view->blocked = wpool__load_seq_cst(&scaler->blocked); /* [X1] who blocks looks afterwards */
@@ -6394,11 +6425,6 @@ static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__vi
         view->long_idle += rules->scaling.idle >= 0 && view->now - since >= rules->scaling.idle;
         if (since < view->idle_since) view->idle_since = since;
     }
-    if (begun >= scaler->mark) { /* all have left that waited then */
-        scaler->mark = begun + wpool__scaler_waiting(pool);
-        scaler->marked_at = view->now;
-    }
-    view->oldest_since = view->waiting ? scaler->marked_at : WPOOL__NEVER;
     view->grown_at = scaler->grown_at;
     view->shrunk_at = scaler->shrunk_at;
     view->failed_at = scaler->failed_at;
@@ -6469,7 +6495,7 @@ static bool wpool__scaler_rest(wpool *pool, const wpool__decision *decision,
                                                    : most * WPOOL__POKE_ONE);
     /* [X1] before the look at what was accepted */
     wpool__store_seq_cst(&pool->scaler.poke, word);
-    return word != WPOOL__POKE_NEVER && wpool__scaler_has_enough(pool, word);
+    return word != WPOOL__POKE_NEVER && wpool__scaler_wants(pool, true);
 }
 
 /* One look, and what follows from it. True: once more. */
@@ -6738,7 +6764,7 @@ static wpool_status wpool__pool_overflow(wpool *pool, wpool_worker *worker, wpoo
     if (status != WPOOL_OK) return status;
     wpool__deque_push(&worker->deque, &call, 1);
     wpool__idle_wake(&pool->idle);
-    wpool__scaler_notice(pool);
+    wpool__scaler_notice(pool, false);
     return WPOOL_OK;
 }
 
@@ -6855,7 +6881,7 @@ static size_t wpool__pool_accept(wpool *pool, const wpool__batch *batch, wpool_w
                 wpool__pool_put(pool, order, batch->rank, first + i,
                                 wpool__batch_at(batch, done + i));
             wpool__worker_announce(pool);
-            wpool__scaler_notice(pool);
+            wpool__scaler_notice(pool, false);
             done += n;
             if (order == WPOOL_FIFO && wpool__pool_is_unbuffered(pool) && when_full == WPOOL_BLOCK)
                 wpool__pool_hand_over(pool, first + n - 1, deadline);
@@ -6911,18 +6937,25 @@ static wpool_status wpool__pool_enter_lane(wpool_job *job, wpool_when_full when_
                : wpool__pool_gave_up(deadline);
 }
 
-/* Accepts a job that has no place in the queue. */
+/* Accepts a job that has no place in the queue: it never seems to wait there before it is held. */
 static wpool_status wpool__pool_accept_paced(wpool_job *job, wpool_when_full when_full,
                                              int64_t deadline) {
     uint64_t first;
     bool is_closed;
     wpool_status status = WPOOL_OK;
+    wpool *pool = job->pool;
     if (job->lane) status = wpool__pool_enter_lane(job, when_full, deadline);
     if (status != WPOOL_OK) return status;
-    if (!wpool__gate_claim(&job->pool->watch.paced, UINT64_MAX, 1, &first, &is_closed))
-        return WPOOL_CLOSED;
-    wpool__pool_admit(job);
-    return WPOOL_OK;
+    wpool__add_relaxed(&pool->watch.held, 1); /* relaxed: published by what follows */
+    if (wpool__gate_claim(&pool->watch.paced, UINT64_MAX, 1, &first, &is_closed)) {
+        wpool__pool_admit(job);
+    } else {
+        wpool__add_seq_cst(&pool->watch.held, UINT64_MAX); /* [E1] [X1] before who takes looks */
+        wpool__worker_let_takers_look(pool);
+        status = WPOOL_CLOSED;
+    }
+    wpool__scaler_notice(pool, status != WPOOL_OK); /* for a moment, fewer seemed to wait */
+    return status;
 }
 
 /* What is different from a job that runs once, as soon as it can. */

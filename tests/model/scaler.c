@@ -2,8 +2,9 @@
    word; the scaler stores it, for AT jobs that wait, and then looks itself. With BEGINS a worker
    begins one of the jobs meanwhile. With IDLE it is idle till then, and another one is blocked: the
    word says that more jobs wait than workers are idle. With HELD the job was accepted before, and
-   is held: it becomes ready, as when its time has come. In the end, if so many wait, the scaler's
-   timer is set, or the scaler has seen it. */
+   is held: it becomes ready, as when its time has come. With PACED one more thread submits a job that
+   is held: for a moment fewer seem to wait. With CLOSED it is refused. In the end, if so many wait,
+   the scaler's timer is set, or the scaler has seen it. */
 
 #ifndef SUBMITTERS
 #define SUBMITTERS 1
@@ -19,6 +20,12 @@
 #endif
 #ifndef HELD
 #define HELD 0
+#endif
+#ifndef PACED
+#define PACED 0
+#endif
+#ifndef CLOSED
+#define CLOSED 0
 #endif
 #define MODEL_MEMORY 64
 #define WPOOL_GUESTS 1
@@ -36,8 +43,7 @@ static wpool_job job;
 static bool has_seen;
 
 static void submitter(int index) {
-    (void)index;
-    if (HELD) {
+    if (HELD && index == 0) {
         wpool__keeper_lock(&pool);
         wpool__pace_release(&job);
         wpool__keeper_unlock(&pool);
@@ -47,9 +53,16 @@ static void submitter(int index) {
     bool is_closed;
     size_t n = wpool__gate_claim(&pool.queue.tail, SUBMITTERS, 1, &first, &is_closed);
     WPOOL_ASSERT(n == 1);
-    wpool__scaler_notice(&pool);
+    wpool__scaler_notice(&pool, false);
 }
 MODEL_THREAD(submitter)
+
+static void paced_submitter(int index) {
+    (void)index;
+    WPOOL_ASSERT(wpool__pool_accept_paced(&job, WPOOL_BLOCK, 0) ==
+                 (CLOSED ? WPOOL_CLOSED : WPOOL_OK));
+}
+MODEL_THREAD(paced_submitter)
 
 static void worker(int index) {
     (void)index;
@@ -66,7 +79,7 @@ static void scaler(int index) {
 MODEL_THREAD(scaler)
 
 int main(void) {
-    pthread_t submitters[SUBMITTERS], working, scaling;
+    pthread_t submitters[SUBMITTERS], pacing, working, scaling;
     MODEL_SHELVE(&pool.crew.workers, workers);
     pool.crew.count = 2;
     MODEL_SHELVE(&pool.watch.accounts, accounts);
@@ -77,16 +90,21 @@ int main(void) {
     pool.orders.lot = &pool.lot;
     job.pool = &pool;
     pool.watch.paced = pool.watch.held = HELD;
+    job.is_paced = true;
+    job.ready_ns = job.due_ns = WPOOL__NEVER - 1;
+    if (CLOSED) wpool__gate_close(&pool.watch.paced);
     MODEL_START(&scaling, scaler, 0);
+    if (PACED) MODEL_START(&pacing, paced_submitter, 0);
     for (int i = 0; i < SUBMITTERS; i++)
         MODEL_START(&submitters[i], submitter, i);
     if (BEGINS) MODEL_START(&working, worker, 0);
     for (int i = 0; i < SUBMITTERS; i++)
         MODEL_JOIN(submitters[i]);
+    if (PACED) MODEL_JOIN(pacing);
     MODEL_JOIN(scaling);
     if (BEGINS) MODEL_JOIN(working);
     uint64_t enough = IDLE ? (workers[1].idle_since != 0) + 1 : AT;
-    if (wpool__scaler_waiting(&pool) >= enough)
+    if (wpool__scaler_waiting(&pool, wpool__scaler_left(&pool)) >= enough)
         WPOOL_ASSERT(has_seen || pool.scaler.timer.link != NULL);
     return 0;
 }

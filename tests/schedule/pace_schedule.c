@@ -32,9 +32,9 @@ typedef struct paced {
     bool ends_stopped; /* its last run has ended after the pool was stopped */
     int returned;      /* by it */
     unsigned runs, ends, dones, reports;
-    int64_t handed_at, ended_at;
-    wpool_state state; /* as on_done was told */
-    int seen;          /* error, the same */
+    int64_t handed_at, ended_at, waited; /* longest, before a run */
+    wpool_state state;                   /* as on_done was told */
+    int seen;                            /* error, the same */
 } paced;
 
 static struct {
@@ -45,6 +45,7 @@ static struct {
     wpool_group *group;
     int64_t opened_at;
     bool is_disturbed; /* jobs may be told to end, or the pool is */
+    bool is_light;     /* no two jobs are ready at the same time, unless one waits for long */
     bool is_closing, is_stopped;
     bool hands_in_inside;
     sched_flag go;
@@ -84,6 +85,12 @@ static bool has_succeeded(const paced *p) {
     return p->dones == 1 && p->state == WPOOL_STATE_SUCCEEDED;
 }
 
+/* For how long it has been ready, at most. */
+static int64_t waits_since(const paced *p) {
+    return sched.now -
+           (p->runs ? p->ended_at + p->options.retry.delay : p->handed_at + p->options.delay);
+}
+
 /* May it begin, once more? */
 static void check_begins(paced *p) {
     const wpool_options *o = &p->options;
@@ -113,6 +120,7 @@ static int paced_run(void *arg, wpool_job *job) {
     paced *p = (paced *)arg;
     SCHED_NOTE("runs", number(p));
     check_begins(p);
+    if (waits_since(p) > p->waited) p->waited = waits_since(p);
     enter_lane(p);
     all.starts++;
     SCHED_CHECK(wpool_job_attempt(job) == ++p->runs);
@@ -966,6 +974,7 @@ SCENARIO(watched_to_its_end) {
 /* -- the scaler -- */
 
 static unsigned least, most;
+enum { LONG = 5000 };
 
 /* At each step: not fewer, nor more, for a moment. */
 static void look_crew(void) {
@@ -973,9 +982,21 @@ static void look_crew(void) {
     SCHED_CHECK(crew->serving >= least && crew->present <= most);
 }
 
+/* Some job has waited for that long, or still does. */
+static void check_long_wait(void) {
+    bool is_long = false;
+    for (int i = 0; i < MOST; i++) {
+        const paced *p = &all.jobs[i];
+        bool is_ready = p->handed_at >= 0 && p->runs == p->ends && !p->dones;
+        is_long |= p->waited >= LONG || (is_ready && waits_since(p) >= LONG);
+    }
+    SCHED_CHECK(is_long);
+}
+
 static void is_scaled(void *user, const wpool_scale_event *event) {
     (void)user;
     SCHED_NOTE("scaled to", event->after);
+    if (all.is_light) check_long_wait();
     SCHED_CHECK(event->reason != WPOOL_SCALE_NONE && event->before <= most && event->after <= most);
     if (event->reason == WPOOL_SCALE_IDLE) SCHED_CHECK(event->after < event->before);
     if (event->reason == WPOOL_SCALE_BLOCKED) SCHED_CHECK(event->blocked > 0 && event->waiting > 0);
@@ -1059,6 +1080,27 @@ SCENARIO(grow_when_started) {
     hands_in(TASKS_FROM(0, 3));
     waits_outside(&all.jobs[2]); /* the keeper has time for it */
     SCHED_CHECK(wpool_start(scene.pool) == WPOOL_OK);
+    end_all();
+}
+
+/* Never do two wait at the same time, unless one does for long; but for a moment one that is
+   delayed may seem to wait. */
+SCENARIO(grow_for_nothing) {
+    begin();
+    all.is_light = true;
+    bool by_wait = maybe();
+    wpool_scaling scaling = by_load;
+    scaling.jobs_per_worker = by_wait ? UINT32_MAX : 3;
+    scaling.wait = LONG;
+    open_scaled(1, 1, 2, scaling);
+    for (int i = 0; i < MOST; i++) {
+        all.jobs[i].body = works;
+        all.jobs[i].fails = by_wait ? pick(3) : 0;
+        all.jobs[i].options.delay = 2 * LONG * i;
+        all.jobs[i].options.retry = (wpool_retry){.attempts = 3, .delay = 20 * LONG, .factor = 1};
+    }
+    hands_in(TASKS_FROM(0, MOST));
+    SCHED_CHECK(wpool_drain(scene.pool, WPOOL_FOREVER) == WPOOL_OK);
     end_all();
 }
 

@@ -350,6 +350,8 @@ plant poke_not_renewed wpool__scaler_wants 1 'is_enough ? WPOOL__POKE_NEVER : ne
     'WPOOL__POKE_NEVER' pace grow_by_load
 plant ready_not_noticed wpool__keeper_unlock 1 \
     'keeper->is_ready && wpool__scaler_wants(pool, true)' 'false' pace grow_by_load
+plant left_meanwhile_is_load wpool__scaler_look_queue 1 \
+    'waiting = waiting > gone ? waiting - gone : 0;' ';' pace grow_for_nothing
 plant timer_overwritten wpool__scaler_look_at 1 'if (!timer->link || when < timer->when)' '' \
     pace grow_by_load
 plant paused_and_spinning wpool__scaler_turn 1 'decision.poke_at = UINT64_MAX;' ';' \
