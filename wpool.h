@@ -727,9 +727,9 @@ WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpo
    WPOOL_OK: *result is filled (may be NULL). WPOOL_EMPTY: nothing yet (timeout 0). WPOOL_TIMEOUT.
    WPOOL_DONE: closed, and nothing can ever finish again. WPOOL_CLOSED: after wpool_close_results.
    WPOOL_INVALID: a pool without config.results. On a worker of the pool it runs what is queued
-   before it sleeps; WPOOL_DEADLOCK: every worker would sleep here; WPOOL_DONE: nothing can finish
-   any more but jobs that are in wpool_take (so none should wait for a job that takes until then).
-   */
+   before it sleeps; WPOOL_DEADLOCK: every worker would sleep here, with no job delayed or held back
+   by the rate; WPOOL_DONE: nothing can finish any more but jobs that are in wpool_take (so none
+   should wait for a job that takes until then). */
 WPOOL_API wpool_status wpool_take(wpool *pool, int64_t timeout, wpool_result *result);
 
 /* Let the job's record go, finished or not; it still runs. WPOOL_UNKNOWN: stale id. */
@@ -3718,6 +3718,11 @@ enum {
 static bool wpool__control_is_paused(uint32_t control) {
     return (control & (WPOOL__PAUSED | WPOOL__THROTTLED)) &&
            !(control & (WPOOL__STOPPED | WPOOL__EXIT));
+}
+
+/* Will they start again when it is time? */
+static bool wpool__control_is_throttled(uint32_t control) {
+    return wpool__control_is_paused(control) && !(control & WPOOL__PAUSED);
 }
 
 /* Which pools the calling thread works for at this moment, innermost first. */
@@ -7445,7 +7450,8 @@ typedef struct wpool__taking {
     wpool *pool;
     wpool_result *result;
     bool is_inside, is_worker;
-    uint32_t present; /* workers, when it went to sleep */
+    bool is_throttled; /* when it went to sleep, as the next */
+    uint32_t present;  /* workers */
     wpool_status status;
 } wpool__taking;
 
@@ -7493,22 +7499,26 @@ static bool wpool__pool_take_or_run(void *ctx) {
     wpool__taking *taking = (wpool__taking *)ctx;
     if (wpool__pool_take_now(taking)) return true;
     taking->status = WPOOL_EMPTY;
-    bool is_paused = wpool__control_is_paused(wpool__worker_control(taking->pool));
+    uint32_t control = wpool__load_seq_cst(&taking->pool->control); /* [E1] as for has_ready */
+    bool is_paused = wpool__control_is_paused(control);
     return wpool__crew_present(taking->pool) != taking->present ||
+           (taking->is_throttled && !wpool__control_is_throttled(control)) ||
            (taking->is_worker && !is_paused && wpool__orders_has_ready(&taking->pool->orders));
 }
 
-/* Counts one more worker of so many that sleeps there. False: it would be the last one, and nothing
-   is delayed. */
-static bool wpool__pool_take_asleep(wpool *pool, uint32_t present) {
+/* Counts one more worker that sleeps there. False: it would be the last one, and nothing is
+   delayed, nor held back by the rate. */
+static bool wpool__pool_take_asleep(const wpool__taking *taking) {
+    wpool *pool = taking->pool;
     uint32_t asleep = wpool__load_relaxed(&pool->watch.takers_asleep); /* relaxed: checked below */
     uint32_t next;
     do {
-        bool is_last = asleep + 1 >= present &&
+        bool is_last = asleep + 1 >= taking->present && !taking->is_throttled &&
                        wpool__load_seq_cst(&pool->watch.held) == 0; /* [E1] as below */
         next = is_last ? asleep : asleep + 1;
-        /* relaxed: whoever comes last sees the others, since it changes the same word */
-    } while (!wpool__cas_relaxed(&pool->watch.takers_asleep, &asleep, next));
+        /* [E1] before it looks whether something is ready; whoever comes last sees the others,
+           since it changes the same word */
+    } while (!wpool__cas_seq_cst(&pool->watch.takers_asleep, &asleep, next));
     return next != asleep;
 }
 
@@ -7535,7 +7545,8 @@ static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
             continue;
         }
         taking->present = wpool__crew_present(pool);
-        bool is_last = worker && !wpool__pool_take_asleep(pool, taking->present);
+        taking->is_throttled = wpool__control_is_throttled(wpool__worker_control(pool));
+        bool is_last = worker && !wpool__pool_take_asleep(taking);
         if (is_last && wpool__pool_take_sees_work(pool)) continue;
         if (!is_last) wpool__worker_block(worker, true, true);
         bool is_there = is_last ? wpool__pool_take_now(taking)
@@ -7594,7 +7605,7 @@ static wpool_status wpool__pool_take_counted(wpool *pool, wpool_worker *worker,
 static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result *result) {
     bool is_inside;
     wpool_worker *worker = wpool__worker_here(pool, &is_inside);
-    wpool__taking taking = {pool, result, is_inside, worker != NULL, 0, WPOOL_OK};
+    wpool__taking taking = {pool, result, is_inside, worker != NULL, false, 0, WPOOL_OK};
     int64_t deadline = wpool__deadline(timeout);
     wpool_status status = WPOOL_TIMEOUT;
     if (is_inside) {

@@ -899,15 +899,17 @@ static void takes_the_next(paced *p, wpool_job *job) {
     SCHED_CHECK(result.arg == p + 1);
 }
 
-/* The only worker takes the result of what is held: it runs that itself, and is never told that it
-   would wait for itself. */
+/* The only worker takes the result of what is held, or held back by the rate: it runs that itself,
+   and is never told that it would wait for itself. */
 SCENARIO(take_the_held) {
     begin();
-    open_pool((wpool_config){.workers = 1, .queue_capacity = 2, .results = true});
+    wpool_config config = {.workers = 1, .queue_capacity = 2, .results = true};
+    if (maybe()) config.rate.per_second = 2e7;
+    open_pool(config);
     all.jobs[0].body = takes_the_next;
     all.jobs[1].body = works;
     all.jobs[1].way = WITH_ID;
-    all.jobs[1].options.delay = 1 + (int64_t)pick(60);
+    all.jobs[1].options.delay = (int64_t)pick(60);
     hands_in(TASKS_FROM(0, 1));
     while (!all.jobs[1].is_handed_in)
         sched_point(true);

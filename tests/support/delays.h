@@ -2,11 +2,14 @@
    CPUs: what is expected of them too early, or too often, is then missed
 
    Included before everything else, by `make delays`. Before one in DELAYS (400) of the atomic
-   operations that write, the thread sleeps up to 0.1 ms, now and then 2 ms. */
+   operations that write, and one in eight times as many that read, the thread is held up for up to
+   0.1 ms, now and then 2 ms. It does not sleep then, as it would not without a CPU: some tests wait
+   until a thread sleeps. */
 #ifndef DELAYS_H
 #define DELAYS_H
 
 #define _GNU_SOURCE
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +17,13 @@
 #include <unistd.h>
 #undef _GNU_SOURCE /* the test may define it */
 
-static inline void delays_step(void) {
+static inline int64_t delays_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void delays_step(unsigned rarer) {
     static _Thread_local uint64_t state, often;
     if (often == 0) {
         const char *text = getenv("DELAYS");
@@ -22,13 +31,15 @@ static inline void delays_step(void) {
         state = (uint64_t)gettid() * 0x9E3779B97F4A7C15 ^ (uint64_t)time(NULL);
     }
     state ^= state << 13, state ^= state >> 7, state ^= state << 17; /* Marsaglia, 2003 */
-    if (state % often != 0) return;
-    const long most = state / often % 8 ? 100000 : 2000000;
-    nanosleep(&(struct timespec){0, (long)(state >> 20) % most}, NULL);
+    if (state % (often * rarer) != 0) return;
+    const int64_t most = state / often / rarer % 8 ? 100000 : 2000000;
+    const int64_t until = delays_now() + (int64_t)(state >> 20) % most;
+    while (delays_now() < until)
+        sched_yield();
 }
-#define DELAYS_BEFORE(operation) (delays_step(), (operation))
+#define DELAYS_BEFORE(operation) (delays_step(1), (operation))
 
-#define WPOOL_ATOMIC_LOAD(p, order) atomic_load_explicit(p, order)
+#define WPOOL_ATOMIC_LOAD(p, order) (delays_step(8), atomic_load_explicit(p, order))
 #define WPOOL_ATOMIC_STORE(p, value, order) DELAYS_BEFORE(atomic_store_explicit(p, value, order))
 #define WPOOL_ATOMIC_EXCHANGE(p, value, order) \
     DELAYS_BEFORE(atomic_exchange_explicit(p, value, order))

@@ -630,6 +630,38 @@ TEST(a_waiting_worker_gives_up_while_the_job_is_held_back) {
     }
 }
 
+/* Submits one job, and takes results until there are no more. */
+static int take_all_job(void *arg, wpool_job *job) {
+    inner *in = (inner *)arg;
+    wpool *pool = wpool_job_pool(job);
+    wpool_result result;
+    wpool_id id;
+    starts_add(in->starts);
+    CHECK_EQ(wpool_submit(pool, start_job, in->starts, &id), WPOOL_OK);
+    CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, &result), WPOOL_OK);
+    CHECK_EQ(result.id, id);
+    CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, &result), WPOOL_DEADLOCK);
+    atomic_store(&in->is_over, true);
+    return 0;
+}
+
+/* What is held back may start later, and give a result: the last worker sleeps until then. */
+TEST(the_last_worker_takes_what_is_held_back) {
+    start_log starts = {.count = 0};
+    inner in = {.starts = &starts};
+    wpool_config config = rated(1, RATE, 1);
+    config.results = true;
+    wpool *pool = scene_pool(false, config);
+    const int64_t begin = test_clock_now();
+    CHECK_EQ(wpool_submit(pool, take_all_job, &in, NULL), WPOOL_OK);
+    PASS_UNTIL(atomic_load(&in.is_over));
+    CHECK_EQ(atomic_load(&starts.count), 2);
+    CHECK_EQ(starts.at[1], begin + STEP);
+    CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, NULL), WPOOL_OK);
+    test_drain(pool);
+    test_destroy(pool);
+}
+
 /* Loops and forked jobs are no jobs of the count: who calls them does not wait for the rate. */
 static int add_body(size_t begin, size_t end, void *arg, wpool_job *job) {
     (void)job;
