@@ -362,18 +362,21 @@ typedef struct wpool_hooks {
     void (*job_stuck)(void *user, const wpool_stuck *stuck); /* once for each run, see run_limit */
     void (*stalled)(void *user, wpool *pool); /* jobs are queued, but every worker has waited for
                                                  other jobs for a second, and none may be added; not
-                                                 inline */
+                                                 inline. Workers that wait for each other while
+                                                 nothing is queued are not found */
 } wpool_hooks;
 
 /* When workers come and go by themselves: between min_workers (or workers, if that is 0) and
-   max_workers, and only if that is more. Delayed jobs do not count as waiting, nor any while the
-   pool is paused or the rate holds jobs back. Zero means default. */
+   max_workers, and only if that is more, whatever is set here. Delayed jobs do not count as
+   waiting, nor any while the pool is paused or the rate holds jobs back. Zero means default. */
 typedef struct wpool_scaling {
     unsigned
         jobs_per_worker; /* grow when so many jobs wait for each worker (50; UINT_MAX: never), or
-                            as many as the queue holds: then once in 10 ms, at most */
+                            as many as the queue holds (unbuffered: one submitter waits): then once
+                            in 10 ms, at most. Times the workers above 4,194,303: never */
     int64_t wait;     /* grow also when the oldest job has waited so long, at the latest after twice
-                         that time (0: whatever it waits) */
+                         that time (0: whatever it waits). That is when as many have begun as waited
+                         then: in the order LIFO, or for a low priority, one may wait longer */
     unsigned step;    /* by so many, WPOOL_MAX_WORKERS at most (0: to twice as many) */
     int64_t idle;     /* a worker without work for so long leaves (10 s; WPOOL_FOREVER: never) */
     int64_t cooldown; /* so long after workers have left none is added but for blocked ones; so long
@@ -402,7 +405,9 @@ typedef struct wpool_retry {
 /* How many jobs may start. */
 typedef struct wpool_rate {
     double per_second; /* (0: no limit) */
-    unsigned burst;    /* at once, after a time in which none was started (1) */
+    unsigned burst;    /* at once, after a time in which none was started (1); so many also make
+                          up for a worker that wakes late. With 1 that time is lost: 10,000 per
+                          second need some 10 */
 } wpool_rate;
 
 /* Zero means default, in every field. */
@@ -410,7 +415,8 @@ typedef struct wpool_config {
     const char *name; /* copied, at most 31 characters; threads are "name-0", ... ("wpool") */
     unsigned workers; /* threads (0: min_workers if set, else one per CPU the process may use) */
     unsigned min_workers;      /* never fewer (0: as workers says, and scaling by hand is free) */
-    unsigned max_workers;      /* never more threads, not even for a moment (0: the same).
+    unsigned max_workers;      /* never more that work, not even for a moment (0: the same); a
+                                  thread that has ended its last job may still be on its way out.
                                   WPOOL_INLINE: no threads; the jobs run inside wait, take, drain,
                                   shutdown and destroy of the callers */
     size_t queue_capacity;     /* jobs accepted and not started, exact (0: 1024), or
@@ -474,7 +480,10 @@ typedef struct wpool_options {
                                 its error. Read before the id of the new job is written */
     size_t after_count;    /* of them */
     /* Called exactly once when the accepted job has ended, whatever happened to it, on the thread
-       that ended it. It may submit, but must return (no pthread_exit) and not wait for the pool.
+       that ended it: a worker, who cancels or stops, or who keeps the time, which must not be kept
+       for long. It may submit, also to the pool when that is full: where it would wait for room
+       that this job had, what it submits is accepted above the capacity. It must return (no
+       pthread_exit) and not wait for the pool.
        For a job of the pool's own it is called before the result is delivered. For a caller-owned
        one it is the very last touch of the job, so it may free it: then nobody may wait for it,
        since wpool_job_wait does not wait for on_done. */
@@ -538,6 +547,7 @@ struct wpool_job {
     /* of the room [pace] */
     uint8_t place, lane_part;
     bool is_paced, is_barred, has_timer, is_delayed, is_reported;
+    unsigned pauses;
     wpool_priority priority;
     unsigned failures, blockers;
     struct wpool__edge *edges, *dependents;
@@ -559,6 +569,7 @@ struct wpool_group {
     wpool_group *children, *next, **link;
     struct wpool__upstream *pools;
     struct wpool__group_waiter *waiters;
+    long process; /* that it belongs to */
     int first_error;
     bool cancels_on_error;
 };
@@ -609,13 +620,15 @@ WPOOL_API wpool_status wpool_start(wpool *pool);
    WPOOL_ALREADY: paused before. */
 WPOOL_API wpool_status wpool_pause(wpool *pool);
 
-/* No new jobs; everything queued still runs. Blocked submitters return WPOOL_CLOSED, readers get
-   what finishes and then WPOOL_DONE. WPOOL_ALREADY: closed before. */
+/* No new jobs; everything queued still runs. Periodic ones end, those that do not run at this
+   moment here, with their on_done. Blocked submitters return WPOOL_CLOSED, readers get what
+   finishes and then WPOOL_DONE. WPOOL_ALREADY: closed before. */
 WPOOL_API wpool_status wpool_close(wpool *pool);
 
 /* No new jobs, and what is queued is discarded before this returns, but for what a worker has in
    its hands at this moment (that is discarded there); on_done of the discarded jobs runs here. What
-   runs may finish (graceful) or sees wpool_cancelled (hot). WPOOL_ALREADY: stopped before, in this
+   runs may finish (graceful) or sees wpool_cancelled (hot; wpool_on_cancel's are called here, as
+   wherever jobs are told to end). WPOOL_ALREADY: stopped before, in this
    mode or in the hot one. */
 WPOOL_API wpool_status wpool_stop(wpool *pool, wpool_mode mode);
 
@@ -624,8 +637,9 @@ WPOOL_API wpool_status wpool_stop(wpool *pool, wpool_mode mode);
 WPOOL_API wpool_status wpool_drain(wpool *pool, int64_t timeout);
 
 /* Close, start if paused, and block until every job has ended. WPOOL_TIMEOUT: time was out, so what
-   was queued has been discarded, and what runs was told to end if mode is hot; wpool_workers tells
-   what still does, and wpool_destroy waits for it. WPOOL_DEADLOCK: called by a job of this pool. */
+   was queued has been discarded (its on_done runs here), and what runs was told to end if mode is
+   hot; wpool_workers tells what still does (on each worker the innermost; not what submitters run
+   themselves), and wpool_destroy waits for it. WPOOL_DEADLOCK: called by a job of this pool. */
 WPOOL_API wpool_status wpool_shutdown(wpool *pool, wpool_mode mode, int64_t timeout);
 
 /* Close, start if paused, block until every job has ended, end the threads, free everything. The
@@ -636,8 +650,8 @@ WPOOL_API wpool_status wpool_destroy(wpool *pool);
 /* ---- edit ---- */
 
 /* The configuration as it is now, with defaults filled in; min_workers and max_workers are 0 where
-   they are to follow workers, group is as it was given. Its pointers live as long as the pool. May
-   wait for a wpool_configure or wpool_scale of another thread. */
+   they are to follow workers, group and retry are as they were given. Its pointers live as long as
+   the pool. May wait for a wpool_configure or wpool_scale of another thread. */
 WPOOL_API wpool_status wpool_get_config(wpool *pool, wpool_config *config);
 
 /* Make the pool as config says; zero means default as in wpool_create, so begin with what
@@ -662,7 +676,8 @@ WPOOL_API const char *wpool_config_conflict(wpool *pool, const wpool_config *con
    is lost. Does not wait for them to be gone. WPOOL_INVALID: beyond min_workers or max_workers, or
    no worker would be left (wpool_pause does that); an inline pool. WPOOL_NO_THREAD: the system has
    none, or those that leave are still too many with the new ones. WPOOL_NO_MEMORY. Whatever it is
-   not WPOOL_OK: nothing has changed. Starts threads; may wait for another such call.
+   not WPOOL_OK: nothing has changed. Starts threads; may wait for another such call. Without
+   min_workers the scaler lets no worker go of as many as were asked for.
    A part that a worker took over from a job of another one's (wpool_fork, wpool_for) is told to end
    with that job. */
 WPOOL_API wpool_status wpool_scale(wpool *pool, int delta, wpool_mode mode);
@@ -671,7 +686,8 @@ WPOOL_API wpool_status wpool_scale(wpool *pool, int delta, wpool_mode mode);
 WPOOL_API wpool_status wpool_scale_to(wpool *pool, unsigned workers, wpool_mode mode);
 
 /* Let one worker leave, as wpool_scale by -1 does; *was_running (may be NULL) is the id of the job
-   that it runs, 0: none, or none with an id. WPOOL_ALREADY: it is leaving. WPOOL_UNKNOWN: there is
+   that it runs, 0: none, or none with an id, or one that it has just taken and is about to begin
+   (which is told, too, if hot). WPOOL_ALREADY: it is leaving. WPOOL_UNKNOWN: there is
    none of that number. WPOOL_INVALID as for wpool_scale. */
 WPOOL_API wpool_status wpool_worker_stop(wpool *pool, unsigned worker, wpool_mode mode,
                                          wpool_id *was_running);
@@ -702,9 +718,9 @@ WPOOL_API size_t wpool_submit_many(wpool *pool, wpool_fn fn, void *const *args, 
 /* Prepare a job of your own; it must stay where it is from submit until it has finished. */
 WPOOL_API void wpool_job_init(wpool_job *job, wpool_fn fn, void *arg);
 
-/* Hand it in; options may be NULL. Like wpool_submit_with, but allocates nothing, has no id and is
-   not delivered to wpool_take. May be handed in again once it has finished. WPOOL_ALREADY: it has
-   not finished yet. */
+/* Hand it in; options may be NULL. Like wpool_submit_with, but allocates nothing (but for after),
+   has no id and is not delivered to wpool_take. May be handed in again once it has finished.
+   WPOOL_ALREADY: it has not finished yet. */
 WPOOL_API wpool_status wpool_submit_job(wpool *pool, wpool_job *job, const wpool_options *options);
 
 /* Block until it has finished: then data and error are valid, and the struct is yours again.
@@ -762,8 +778,8 @@ WPOOL_API wpool_state wpool_job_state(wpool *pool, wpool_id id);
    for what another thread calls because of wpool_on_cancel. */
 WPOOL_API wpool_status wpool_cancel(wpool *pool, wpool_id id, wpool_mode mode);
 
-/* The same for n jobs, from the first to the last; how many of them had not started and never will.
-   What became of each of the others: wpool_job_state. */
+/* The same for n jobs, from the first to the last; how many of them waited (also to be tried again)
+   and will not start. What became of each of the others: wpool_job_state. */
 WPOOL_API size_t wpool_discard(wpool *pool, const wpool_id *ids, size_t n, wpool_mode mode);
 
 /* ---- groups: jobs that are waited for, and cancelled, together ---- */
@@ -806,7 +822,8 @@ WPOOL_API bool wpool_group_cancelled(const wpool_group *group);
 
 /* Make a lane of the pool; its first three fields say what it allows. It stays until
    wpool_lane_destroy; thousands are cheap. A job whose options name a lane at its limit waits
-   there, delayed. A full lane (max_waiting) is as a full queue: WPOOL_BLOCK waits for room, all
+   there, delayed; one with a delay or an after enters it when that is over. Destroy it before the
+   pool. A full lane (max_waiting) is as a full queue: WPOOL_BLOCK waits for room, all
    else is WPOOL_REFUSE. A job that is tried again keeps its place. The next one begins when the
    result of the one before is there, after its on_done (if it is not caller-owned: then that may
    still be called meanwhile). WPOOL_NO_THREAD: nobody would keep the time (rate). */
@@ -834,13 +851,14 @@ WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), 
 /* Leave a result for the submitter (wpool_result.data). A plain job has nobody to leave it to. */
 WPOOL_API void wpool_set_result(wpool_job *job, void *data);
 
-/* It is getting on: its run_limit starts over. */
+/* It is getting on: its run_limit starts over. Of the job itself; nothing for a plain one, a forked
+   one, or in the body of a loop. */
 WPOOL_API void wpool_progress(wpool_job *job);
 
 /* Call call(arg) here and now, say a system call that blocks. Meanwhile another worker takes this
    one's place if jobs wait for one and there are fewer than max_workers, and the job's run_limit
-   does not count. call must return. Where the job runs on no worker (inline, WPOOL_RUN, the caller
-   of a loop) it is only called. */
+   does not count. call must return. On no worker (inline, the caller of a loop) no place is lent.
+   */
 WPOOL_API wpool_status wpool_blocking(wpool_job *job, void (*call)(void *arg), void *arg);
 
 WPOOL_API wpool_id wpool_job_id(const wpool_job *job);      /* 0: plain or caller-owned */
@@ -875,8 +893,8 @@ typedef int (*wpool_body)(size_t begin, size_t end, void *arg, wpool_job *job);
    return when all is done. From inside a job or from outside. The body must not leave by
    pthread_exit or longjmp. With WPOOL_HELP_ANY a worker that waits for a part runs other jobs
    meanwhile, and the loop waits for them: none of those may wait for this one to end.
-   WPOOL_FAILED: a body returned an error. WPOOL_CANCELLED: the pool was stopped hot. In both cases
-   no further chunk was begun. */
+   WPOOL_FAILED: a body returned an error. WPOOL_CANCELLED: the pool was stopped hot, or the job
+   that calls was told to end. In both cases no further chunk was begun. */
 WPOOL_API wpool_status wpool_for(wpool *pool, size_t begin, size_t end, size_t grain,
                                  wpool_body body, void *arg);
 
@@ -1434,6 +1452,8 @@ static void wpool__token_close(const int ends[2]) {
     if (ends[1] != ends[0]) close(ends[1]);
 }
 
+static long wpool__platform_process(void) { return (long)getpid(); }
+
 /* Tells the process that made it from one that inherited it: a page that fork() wipes costs one
    load to ask; where there is none, the process id is compared. */
 typedef struct wpool__guard {
@@ -1443,7 +1463,7 @@ typedef struct wpool__guard {
 
 static void wpool__guard_init(wpool__guard *guard) {
     guard->page = NULL;
-    guard->pid = (long)getpid();
+    guard->pid = wpool__platform_process();
 #ifdef __linux__
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
@@ -1461,7 +1481,7 @@ static void wpool__guard_init(wpool__guard *guard) {
 }
 
 static bool wpool__guard_is_home(const wpool__guard *guard) {
-    return guard->page ? guard->page[0] != 0 : guard->pid == (long)getpid();
+    return guard->page ? guard->page[0] != 0 : guard->pid == wpool__platform_process();
 }
 
 static void wpool__guard_free(wpool__guard *guard) {
@@ -3496,8 +3516,10 @@ static uint32_t wpool__account_running(wpool__account *account) {
 
 /* Says which job runs now; the one before. */
 static wpool_id wpool__account_name(wpool__account *account, wpool_id job) {
-    wpool_id before = wpool__load_relaxed(&account->job); /* relaxed, both: for onlookers */
-    if (!account->is_shared) wpool__store_relaxed(&account->job, job);
+    /* relaxed: its only writer */
+    wpool_id before = wpool__load_relaxed(&account->job);
+    /* [W2] after the count of one that has ended before */
+    if (!account->is_shared) wpool__store_release(&account->job, job);
     return before;
 }
 
@@ -3643,15 +3665,22 @@ static uint64_t wpool__watch_begun(wpool__watch *watch, uint64_t *returned) {
 static void wpool__watch_worker(wpool__watch *watch, unsigned index, wpool_worker_info *info) {
     wpool__account *account = wpool__watch_account(watch, 1 + index);
     bool is_leaving = wpool__account_presence(account) == WPOOL__LEAVES;
-    wpool_stats_snapshot stats = {0};
-    wpool__account_read(account, &stats);
+    wpool_stats_snapshot stats;
+    wpool_id job;
+    uint64_t progress;
+    do { /* a look in which none begins, or ends */
+        progress = wpool__load_acquire(&account->progress); /* [W2] */
+        stats = (wpool_stats_snapshot){0};
+        wpool__account_read(account, &stats);
+        job = wpool__load_acquire(&account->job);                  /* [W2] before the next look */
+    } while (wpool__load_relaxed(&account->progress) != progress); /* relaxed: as in account_read */
     *info = (wpool_worker_info){
         .worker = index,
         .activity = is_leaving      ? WPOOL_LEAVING
                     : stats.running ? WPOOL_BUSY
                                     : WPOOL_AVAILABLE,
         .running = (unsigned)stats.running,
-        .job = stats.running ? wpool__load_relaxed(&account->job) : 0, /* relaxed: an onlooker */
+        .job = stats.running ? job : 0,
         .finished = stats.succeeded + stats.failed + stats.cancelled,
         .failed = stats.failed,
         .cancelled = stats.cancelled,
@@ -3728,11 +3757,21 @@ static bool wpool__control_is_throttled(uint32_t control) {
 /* Which pools the calling thread works for at this moment, innermost first. */
 typedef struct wpool__context {
     const wpool *pool;
-    struct wpool_worker *worker; /* NULL: a caller that runs its own job (WPOOL_RUN) */
+    struct wpool_worker
+        *worker; /* NULL: a caller that runs its own job (WPOOL_RUN), or ends some */
     struct wpool__context *outer;
+    wpool_job *job;  /* the innermost one with a record, or of the caller's, that it runs */
     uint32_t taking; /* jobs on the stack up to the last one that is in wpool_take; 0: see outer */
     const WPOOL_ATOMIC(uint32_t) * told; /* of the innermost job; NULL: a plain one */
+    bool is_ending;                      /* it only calls on_done of jobs that do not run */
+    struct wpool__ending *ending;        /* the innermost on_done */
 } wpool__context;
+
+/* An on_done of a member that is being called. */
+typedef struct wpool__ending {
+    wpool_group *group;
+    struct wpool__ending *outer;
+} wpool__ending;
 
 /* The only mutable object that is not in a pool: a job must be able to find the worker it is on.
    Its address tells threads apart. */
@@ -3748,17 +3787,20 @@ typedef struct wpool_worker {
     wpool__account *account;
     unsigned index;                     /* among its like */
     bool is_guest;                      /* no worker, but a thread that takes part in a loop */
+    bool is_new;                        /* started just now; under the crew's lock */
     wpool_job self;                     /* the context of plain jobs */
     WPOOL_ATOMIC(uint32_t) orders;      /* bits: WPOOL__LEAVE, WPOOL__JOB_TOLD */
     WPOOL_ATOMIC(const void *) address; /* of its thread's contexts, once it has begun */
     WPOOL_ATOMIC(int64_t) idle_since;   /* 0: it is not */
+    WPOOL_ATOMIC(uint32_t) blocks; /* how often, one in the other, its jobs wait for something */
+    WPOOL_ATOMIC(uint32_t) waits;  /* of these, for jobs */
     /* its own thread only */
-    void *state;     /* from hooks.worker_start */
-    uint32_t popped; /* calls from its deque since it last looked at the queue */
-    uint32_t turn;   /* times that it took a call while there were more kinds than that */
+    void *state;          /* from hooks.worker_start */
+    uint32_t popped;      /* calls from its deque since it last looked at the queue */
+    bool is_oldests_turn; /* it was, or the queue's, when it did */
+    uint32_t turn;        /* times that it took a call while there were more kinds than that */
     uint32_t random;
-    wpool_job *job; /* the innermost one with a record that it runs */
-    int64_t slot;   /* where the part of the rate ends that it took last */
+    int64_t slot; /* where the part of the rate ends that it took last */
 
     /* with interrupt_signal, under the lock of the timers */
     const WPOOL_ATOMIC(uint32_t) *
@@ -3996,6 +4038,13 @@ static bool wpool__worker_sees_work(wpool *pool) {
 static void wpool__worker_tell_drivers(wpool *pool) {
     if (pool->is_inline && wpool__event_has_waiters(&pool->drive))
         wpool__event_notify_all(&pool->lot, &pool->drive);
+}
+
+/* Does the calling thread call on_done of a job that had a place in the queue? */
+static bool wpool__worker_is_ending(const wpool *pool) {
+    for (wpool__context *context = wpool__contexts; context; context = context->outer)
+        if (context->pool == pool && context->is_ending) return true;
+    return false;
 }
 
 /* Places became free: lets as many submitters look again. */
@@ -4324,19 +4373,48 @@ static void wpool__worker_suspect(wpool *pool) {
     wpool__keeper_unlock(pool);
 }
 
+/* A level more or less. True: it was, or is, the only one. */
+static bool wpool__worker_nests(WPOOL_ATOMIC(uint32_t) * levels, bool begins) {
+    uint32_t before = wpool__load_relaxed(levels); /* relaxed, both: its only writer, and a guess */
+    wpool__store_relaxed(levels, begins ? before + 1 : before - 1);
+    return before == (begins ? 0 : 1);
+}
+
 /* A worker begins to wait in its job, or goes on; for jobs, or for something else. */
 static void wpool__worker_block(wpool_worker *worker, bool begins, bool is_for_jobs) {
     if (!worker || worker->is_guest) return;
     wpool *pool = worker->pool;
     wpool__scaler *scaler = &pool->scaler;
     uint32_t change = begins ? 1 : UINT32_MAX;
-    if (is_for_jobs && !begins) wpool__add_relaxed(&scaler->wakes, 1);   /* relaxed: a guess */
-    if (is_for_jobs) wpool__add_relaxed(&scaler->sleepers, change);      /* relaxed: a guess */
-    uint32_t blocked = wpool__add_seq_cst(&scaler->blocked, change) + 1; /* [X1] before it looks */
+    if (is_for_jobs && !begins) wpool__add_relaxed(&scaler->wakes, 1); /* relaxed: a guess */
+    if (is_for_jobs && wpool__worker_nests(&worker->waits, begins))
+        wpool__add_relaxed(&scaler->sleepers, change); /* relaxed: a guess */
+    uint32_t blocked = 0;
+    if (wpool__worker_nests(&worker->blocks, begins))
+        blocked = wpool__add_seq_cst(&scaler->blocked, change) + 1; /* [X1] before it looks */
     if (!begins) return;
     /* relaxed: it only grows by a look of the scaler, which sees this one */
     if (blocked > wpool__load_relaxed(&scaler->lent)) wpool__scaler_wake(pool);
     if (is_for_jobs) wpool__worker_suspect(pool);
+}
+
+/* The same for the workers whose jobs the calling thread runs, one inside of the other. */
+static void wpool__lend(bool begins, bool is_for_jobs) {
+    for (wpool__context *context = wpool__contexts; context; context = context->outer)
+        wpool__worker_block(context->worker, begins, is_for_jobs);
+}
+
+/* Of so many workers that wait, those that are not about to leave: for these there is nobody else
+   to be had. */
+static uint32_t wpool__scaler_of_serving(wpool *pool, uint32_t waiting, bool is_for_jobs) {
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count && waiting; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        if (wpool__account_presence(worker->account) != WPOOL__LEAVES) continue;
+        /* relaxed: who waits has written it before it was counted, and looks afterwards */
+        waiting -= wpool__load_relaxed(is_for_jobs ? &worker->waits : &worker->blocks) != 0;
+    }
+    return waiting;
 }
 
 /* ==== [pace] =====================================================================================
@@ -4381,7 +4459,8 @@ static void wpool__bucket_set(wpool__bucket *bucket, const wpool_rate *rate) {
 }
 
 /* Takes a part of the rate that begins in so long at most, and ends at *slot: 0; or when to ask
-   again. That is soon, however far ahead next is: somebody may be about to correct it. */
+   again. That is in one interval, or 0.1 s, at the latest, however far ahead next is: somebody may
+   be about to correct it. */
 static int64_t wpool__bucket_take_within(wpool__bucket *bucket, int64_t window, int64_t *slot) {
     int64_t interval = wpool__load_relaxed(&bucket->interval); /* relaxed, all: only the values */
     *slot = 0;
@@ -4390,7 +4469,8 @@ static int64_t wpool__bucket_take_within(wpool__bucket *bucket, int64_t window, 
     do {
         from = next > now ? next : now;
         int64_t when = from - window;
-        if (when > now) return when < now + interval ? when : now + interval;
+        int64_t most = now + (interval > WPOOL_MS(100) ? interval : WPOOL_MS(100));
+        if (when > now) return when < most ? when : most;
         /* [P1] before the second look at the interval */
     } while (!wpool__cas_seq_cst(&bucket->next, &next, from + interval));
     int64_t changed = wpool__load_seq_cst(&bucket->interval) - interval; /* [P1] */
@@ -4784,6 +4864,7 @@ static void wpool__after_resolve(wpool *pool, wpool__record *record, wpool_state
 
 static void wpool__watchdog_begin(wpool_job *job) {
     int64_t now = WPOOL_CLOCK();
+    job->pauses = 0;
     wpool__store_relaxed(&job->watched, now); /* relaxed: published by the lock */
     if (job->run_limit >= WPOOL__NEVER - now) return;
     wpool__keeper_lock(job->pool);
@@ -4793,12 +4874,12 @@ static void wpool__watchdog_begin(wpool_job *job) {
     wpool__keeper_unlock(job->pool);
 }
 
-/* The job begins to wait (or goes on), on its own thread. */
+/* The job begins to wait (or goes on), on its own thread; perhaps while it already does. */
 static void wpool__watchdog_pause(wpool_job *job, bool begins) {
     if (!job || !job->run_limit) return;
+    if (begins ? job->pauses++ > 0 : --job->pauses > 0) return;
     int64_t now = WPOOL_CLOCK();
     int64_t word = wpool__load_relaxed(&job->watched); /* relaxed, both: one word, and a guess */
-    if (begins != (word >= 0)) return;
     wpool__store_relaxed(&job->watched, begins ? ~wpool__job_span(word, now) : now - ~word);
     if (begins || job->run_limit >= WPOOL__NEVER - now) return;
     wpool__keeper_lock(job->pool);
@@ -4807,6 +4888,12 @@ static void wpool__watchdog_pause(wpool_job *job, bool begins) {
         wpool__pace_arm(job, 0);
     }
     wpool__keeper_unlock(job->pool);
+}
+
+/* The same for those that the calling thread runs, one inside of the other. */
+static void wpool__pause(bool begins) {
+    for (wpool__context *context = wpool__contexts; context; context = context->outer)
+        wpool__watchdog_pause(context->job, begins);
 }
 
 /* Has it run too long? Else looks again later. Under the lock; text has WPOOL__NAME_SIZE bytes. */
@@ -4872,6 +4959,8 @@ static bool wpool__pace_return(wpool__account *account, wpool_job *job, bool is_
     if (!is_over) {
         wpool__store_relaxed(&job->thread, NULL); /* relaxed: published with the state */
         is_over = !wpool__job_hold(job);
+        /* relaxed: it is on this thread still, to its on_done */
+        if (is_over) wpool__store_relaxed(&job->thread, &wpool__contexts);
     }
     if (!is_over) {
         job->is_paced = true;
@@ -5079,6 +5168,16 @@ static void wpool__worker_settle_pace(wpool *pool, wpool_job *job) {
     wpool__keeper_unlock(pool);
 }
 
+/* Whoever waits for the group there waits for the caller. */
+static void wpool__worker_call_done(void (*on_done)(void *, const wpool_result *), void *arg,
+                                    const wpool_result *result, wpool_group *group) {
+    wpool__context *context = wpool__contexts;
+    wpool__ending ending = {group, context->ending};
+    context->ending = &ending;
+    on_done(arg, result);
+    context->ending = ending.outer;
+}
+
 /* Ends a job that has a record and has run, or not: counts it, delivers it. Exactly once for each.
    */
 static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *job,
@@ -5097,7 +5196,7 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     /* first of all it is no longer queued: on_done may submit */
     if (!has_run) wpool__worker_count_unrun(pool, account, job->is_paced, state);
     if (was_removed) wpool__worker_note_removed(pool, job, WPOOL__JOB_COUNTED);
-    if (on_done && !is_owned_by_caller) on_done(arg, &result);
+    if (on_done && !is_owned_by_caller) wpool__worker_call_done(on_done, arg, &result, group);
     if (has_run) wpool__account_end(&pool->lot, account, state);
     wpool_lane *lane = wpool__lane_end(job);
     /* a caller-owned job is no longer touched */
@@ -5106,7 +5205,7 @@ static void wpool__worker_end(wpool *pool, wpool__account *account, wpool_job *j
     if (!is_owned_by_caller) wpool__worker_hand_over(pool, (wpool__record *)(void *)job);
     if (depended) wpool__after_resolve(pool, depended, state); /* its result is there */
     if (lane) wpool__lane_ended(pool, lane);
-    if (on_done && is_owned_by_caller) on_done(arg, &result);
+    if (on_done && is_owned_by_caller) wpool__worker_call_done(on_done, arg, &result, group);
     if (group) wpool__group_untie(group, 1);
     wpool__account_deliver(account, false);
     wpool__worker_tell_drivers(pool);
@@ -5176,15 +5275,13 @@ static int wpool__worker_run_record(void *arg, wpool_job *self) {
        afterwards */
     if (wpool__load_seq_cst(self->told) & WPOOL__JOB_TOLD) wpool__job_tell(job, WPOOL__JOB_TOLD);
     if (job->run_limit) wpool__watchdog_begin(job);
-    wpool__account *account = wpool__worker_account(self);
-    wpool_id outer = wpool__account_name(account, job->id);
-    wpool_job *before = self->worker ? self->worker->job : NULL;
-    if (self->worker) self->worker->job = job;
+    wpool__context *context = wpool__contexts;
+    wpool_job *before = context->job;
+    context->job = job;
     job->error = wpool__worker_call(job);
-    if (self->worker) self->worker->job = before;
-    wpool__account_name(account, outer);
+    context->job = before;
     wpool_state state = wpool__worker_outcome(job, job->error);
-    wpool__worker_finish(self->pool, account, job, state);
+    wpool__worker_finish(self->pool, wpool__worker_account(self), job, state);
     return 0;
 }
 
@@ -5232,7 +5329,7 @@ static void wpool__worker_end_unrun(wpool *pool, wpool__account *account, wpool_
 static bool wpool__worker_remove(wpool *pool, wpool_job *job) {
     bool is_queued = wpool__job_set_running(job, WPOOL__JOB_ENDING);
     if (!is_queued && !wpool__pace_take(pool, job)) return false;
-    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__context context = {.pool = pool, .outer = wpool__contexts, .is_ending = true};
     wpool__contexts = &context; /* as if inside of a job: its on_done must not wait */
     wpool__worker_end_unrun(
         pool, is_queued ? &pool->watch.removed : wpool__watch_account(&pool->watch, 0), job);
@@ -5325,6 +5422,7 @@ typedef struct wpool__frame {
     wpool_job *self;
     wpool__account *account;
     wpool__call call;           /* fn NULL: ended */
+    wpool_id outer_job;         /* that ran there before, if the call has a record */
     bool is_lost;               /* the thread left by pthread_exit, and that has been dealt with */
     struct wpool__frame *outer; /* of a forked job: in the worker's stolen ones */
 } wpool__frame;
@@ -5372,14 +5470,18 @@ static void wpool__frame_run(wpool__frame *frame) {
         wpool__worker_end_unrun(pool, frame->account, job);
         return;
     }
+    if (has_record) frame->outer_job = wpool__account_name(frame->account, job->id);
     if (has_record && job->is_paced) wpool__watch_pass(&pool->watch);
     wpool__account_begin(frame->account);
     wpool__worker_free_room(pool, 1);
     bool is_seen = pool->config.interrupt_signal && !has_record;
     int error = is_seen ? wpool__frame_call(frame) : call.fn(call.arg, frame->self);
     frame->call.fn = NULL;
-    if (!has_record)
+    if (has_record) {
+        wpool__account_name(frame->account, frame->outer_job);
+    } else {
         wpool__account_end(&pool->lot, frame->account, wpool__worker_outcome(frame->self, error));
+    }
 }
 
 /* The call left its thread by pthread_exit: it has failed. */
@@ -5389,8 +5491,10 @@ static void wpool__frame_abandon(void *arg) {
     if (frame->call.fn == wpool__worker_run_record) {
         wpool_job *job = (wpool_job *)frame->call.arg;
         job->error = WPOOL_FAILED;
+        wpool__contexts->job = NULL;
         wpool__worker_unlisten(job);
         wpool__worker_finish(pool, frame->account, job, WPOOL_STATE_FAILED);
+        wpool__account_name(frame->account, frame->outer_job);
     } else if (wpool__worker_is_forked(frame->call)) {
         wpool_job *job = (wpool_job *)frame->call.arg;
         job->error = WPOOL_FAILED;
@@ -5421,7 +5525,7 @@ static void wpool__frame_run_nested(wpool__frame *frame) {
 
 /* Runs a call inside of the job that the worker runs. */
 static void wpool__worker_nest(wpool_worker *worker, wpool__call call) {
-    wpool__frame frame = {&worker->self, worker->account, call, false, NULL};
+    wpool__frame frame = {.self = &worker->self, .account = worker->account, .call = call};
     WPOOL_CLEANUP_PUSH(wpool__worker_leave_nested, &frame);
     wpool__frame_run_nested(&frame);
     WPOOL_CLEANUP_POP(0);
@@ -5457,11 +5561,11 @@ static void wpool__guest_leave(void *arg) {
 }
 
 static void wpool__guest_run(wpool *pool, wpool__call call) {
-    wpool__guest guest = {.context = {pool, NULL, wpool__contexts, 0, NULL},
+    wpool__guest guest = {.context = {.pool = pool, .outer = wpool__contexts},
                           .self = {.pool = pool, .told = &pool->control, .ran_by = WPOOL_INLINE}};
     guest.self.forks = wpool__alone_forks(&guest.alone);
     wpool__account *account = wpool__watch_account(&pool->watch, 0);
-    guest.frame = (wpool__frame){&guest.self, account, call, false, NULL};
+    guest.frame = (wpool__frame){.self = &guest.self, .account = account, .call = call};
     wpool__contexts = &guest.context;
     WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
     wpool__frame_run(&guest.frame);
@@ -5533,10 +5637,15 @@ static bool wpool__worker_take_leftover(wpool *pool, wpool__call *call) {
     return true;
 }
 
-/* Takes the next call from its own deque or the queue. */
+/* Takes the next call from its own deque or the queue; now and then the oldest of the deque, which
+   may lie there below others that always follow. */
 static inline bool wpool__worker_take_plain(wpool_worker *worker, wpool__call *call) {
     bool is_queues_turn = worker->popped >= WPOOL_FAIR_TICKS;
     worker->popped = is_queues_turn ? 0 : worker->popped + 1;
+    if (is_queues_turn) worker->is_oldests_turn = !worker->is_oldests_turn;
+    if (is_queues_turn && worker->is_oldests_turn &&
+        wpool__deque_steal(&worker->deque, call, wpool__worker_is_queued))
+        return true;
     if (!is_queues_turn && wpool__deque_pop(&worker->deque, call)) return true;
     if (wpool__worker_fetch(worker, call)) return true;
     return is_queues_turn && wpool__deque_pop(&worker->deque, call);
@@ -5782,6 +5891,9 @@ static void wpool__worker_lose(void *arg) {
     if (frame->is_lost) return; /* it went on from here and has left again: the same frame */
     frame->is_lost = true;
     (void)wpool__worker_expose(worker, NULL);
+    while (
+        wpool__load_relaxed(&worker->blocks)) /* relaxed: this thread's; it left while it waited */
+        wpool__worker_block(worker, false, wpool__load_relaxed(&worker->waits) != 0);
     if (wpool__worker_is_leaving(worker)) {
         wpool__frame_abandon(frame);
         wpool__worker_go(worker);
@@ -5811,8 +5923,8 @@ static void wpool__worker_lose(void *arg) {
 static void *wpool__worker_main(void *arg) {
     wpool_worker *worker = (wpool_worker *)arg;
     wpool *pool = worker->pool;
-    wpool__frame frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL};
-    wpool__context context = {pool, worker, NULL, 0, NULL};
+    wpool__frame frame = {.self = &worker->self, .account = worker->account};
+    wpool__context context = {.pool = pool, .worker = worker};
     int interrupt_signal = pool->config.interrupt_signal;
     if (interrupt_signal) wpool__thread_admit(interrupt_signal);
     if (worker->has_lost) wpool__thread_join(worker->lost);
@@ -5820,8 +5932,6 @@ static void *wpool__worker_main(void *arg) {
     wpool__contexts = &context;
     wpool__store_relaxed(&worker->address, &wpool__contexts); /* relaxed: only its value */
     wpool__store_relaxed(&worker->idle_since, 0);             /* relaxed: a guess for others */
-    worker->job = NULL;
-    wpool__account_name(worker->account, 0);
     char number[8];
     snprintf(number, sizeof number, "%u", worker->index % (WPOOL_MAX_WORKERS + 1));
     wpool__thread_name(pool->name, number);
@@ -5875,7 +5985,7 @@ static void wpool__visit_begin(wpool__visit *visit, wpool *pool) {
     visit->is_guest = !visit->worker;
     if (!visit->is_guest) return;
     visit->worker = wpool__visit_enter(pool);
-    visit->context = (wpool__context){pool, NULL, wpool__contexts, 0, visit->told};
+    visit->context = (wpool__context){.pool = pool, .outer = wpool__contexts, .told = visit->told};
     wpool__contexts = &visit->context;
 }
 
@@ -6127,6 +6237,17 @@ static void wpool__crew_shrink(wpool *pool, uint32_t n, wpool_mode mode) {
     wpool__idle_wake_all(&pool->idle);
 }
 
+/* The workers that were started just now stay, or leave again. Under the lock. */
+static void wpool__crew_settle(wpool *pool, bool may_stay) {
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        if (worker->is_new && !may_stay) wpool__crew_dismiss(worker);
+        worker->is_new = false;
+    }
+    if (!may_stay) wpool__idle_wake_all(&pool->idle);
+}
+
 /* Starts n workers, in the first places that are free. WPOOL_NO_MEMORY, WPOOL_NO_THREAD: none.
    Under the lock. */
 static wpool_status wpool__crew_grow(wpool *pool, uint32_t n) {
@@ -6138,12 +6259,13 @@ static wpool_status wpool__crew_grow(wpool *pool, uint32_t n) {
         } else if (wpool__account_presence(wpool__crew_at(pool, i)->account) != WPOOL__ABSENT) {
             continue;
         } else if (wpool__crew_start(wpool__crew_at(pool, i))) {
+            wpool__crew_at(pool, i)->is_new = true;
             started++;
         } else {
             status = WPOOL_NO_THREAD;
         }
     }
-    if (status != WPOOL_OK) wpool__crew_shrink(pool, started, WPOOL_GRACEFUL);
+    wpool__crew_settle(pool, status == WPOOL_OK);
     return status;
 }
 
@@ -6180,10 +6302,11 @@ static wpool_status wpool__crew_stop(wpool *pool, unsigned index, wpool_mode mod
     if (presence == WPOOL__LEAVES) return WPOOL_ALREADY;
     if (serving <= wpool__crew_least(pool)) return WPOOL_INVALID;
     wpool__crew_dismiss(worker);
-    wpool_worker_info info; /* no further job begins there */
+    wpool_worker_info info;
     wpool__watch_worker(&pool->watch, index, &info);
-    *was_running = info.job;
     if (mode == WPOOL_HOT) wpool__crew_tell(worker);
+    if (!info.job) wpool__watch_worker(&pool->watch, index, &info); /* has it begun meanwhile? */
+    *was_running = info.job;
     pool->config.workers = serving - 1;
     wpool__idle_wake_all(&pool->idle);
     return WPOOL_OK;
@@ -6252,15 +6375,20 @@ static uint64_t wpool__scaler_quota(const wpool__rules *rules, const wpool__view
     return (uint64_t)rules->scaling.jobs_per_worker * view->workers;
 }
 
+/* How many may wait until the queue is full; unbuffered, one who waits for a worker. */
+static uint64_t wpool__scaler_room(const wpool__rules *rules) {
+    return rules->capacity ? rules->capacity : 1;
+}
+
 /* Is the queue full before so many wait? Then that is too many, but says little: see grows_from. */
 static bool wpool__scaler_is_cramped(const wpool__rules *rules, const wpool__view *view) {
-    return rules->capacity && rules->capacity < wpool__scaler_quota(rules, view);
+    return wpool__scaler_room(rules) < wpool__scaler_quota(rules, view);
 }
 
 /* How many waiting jobs are too many; UINT64_MAX: none. */
 static uint64_t wpool__scaler_load(const wpool__rules *rules, const wpool__view *view) {
     if (rules->scaling.jobs_per_worker == UINT32_MAX) return UINT64_MAX;
-    return wpool__scaler_is_cramped(rules, view) ? rules->capacity
+    return wpool__scaler_is_cramped(rules, view) ? wpool__scaler_room(rules)
                                                  : wpool__scaler_quota(rules, view);
 }
 
@@ -6417,8 +6545,9 @@ static void wpool__scaler_look(wpool *pool, const wpool__rules *rules, wpool__vi
     wpool__scaler_look_queue(pool, view);
     view->workers = wpool__crew_serving(pool);
     view->leaving = wpool__crew_present(pool) - view->workers;
-    view->blocked = wpool__load_seq_cst(&scaler->blocked); /* [X1] who blocks looks afterwards */
-    view->lent = wpool__load_relaxed(&scaler->lent);       /* relaxed: changed under the lock */
+    /* [X1] who blocks looks afterwards */
+    view->blocked = wpool__scaler_of_serving(pool, wpool__load_seq_cst(&scaler->blocked), false);
+    view->lent = wpool__load_relaxed(&scaler->lent); /* relaxed: changed under the lock */
     view->idle = view->long_idle = 0;
     view->idle_since = WPOOL__NEVER;
     uint32_t count = wpool__crew_count(pool);
@@ -6545,7 +6674,8 @@ static void wpool__scaler_stall_due(wpool *pool, wpool__timer *timer) {
     wpool__scaler *scaler = &pool->scaler;
     const wpool_hooks *hooks = &pool->config.hooks;
     uint32_t wakes = wpool__load_relaxed(&scaler->wakes); /* relaxed, both: a guess, confirmed */
-    bool is_waiting = wpool__load_relaxed(&scaler->sleepers) >= wpool__crew_serving(pool);
+    uint32_t asleep = wpool__load_relaxed(&scaler->sleepers);
+    bool is_waiting = wpool__scaler_of_serving(pool, asleep, true) >= wpool__crew_serving(pool);
     bool is_stalled = is_waiting && wakes == scaler->stall_wakes && wpool__worker_sees_work(pool) &&
                       wpool__load_seq_cst(&scaler->poke) == WPOOL__POKE_NEVER; /* [X1] at max */
     scaler->stall_wakes = wakes;
@@ -6610,14 +6740,25 @@ static bool wpool__pool_drive(wpool *pool) {
     wpool_worker *worker = wpool__crew_at(pool, WPOOL_GUESTS);
     bool has_run = false;
     if (!wpool__lock_try(&pool->driver)) return false;
-    wpool__guest guest = {.context = {pool, worker, wpool__contexts, 0, NULL},
-                          .frame = {&worker->self, worker->account, {NULL, NULL}, false, NULL}};
+    wpool__guest guest = {.context = {.pool = pool, .worker = worker, .outer = wpool__contexts},
+                          .frame = {.self = &worker->self, .account = worker->account}};
     wpool__contexts = &guest.context;
     WPOOL_CLEANUP_PUSH(wpool__guest_leave, &guest);
     has_run = wpool__worker_next(worker, &guest.frame.call);
     if (has_run) wpool__frame_run(&guest.frame);
     WPOOL_CLEANUP_POP(1);
     return has_run;
+}
+
+/* Sleeps until the event. The jobs that the caller runs, of whichever pools, wait meanwhile; their
+   workers lend their places. */
+static void wpool__pool_sleep(wpool *pool, wpool__event *event, uint32_t epoch, int64_t deadline) {
+    bool is_for_room = event == &pool->watch.room || event == &pool->keeper.lane_room;
+    if (!pool->is_inline) wpool__pause(true);
+    if (!pool->is_inline) wpool__lend(true, !is_for_room);
+    wpool__event_sleep(&pool->lot, event, epoch, deadline);
+    if (!pool->is_inline) wpool__lend(false, !is_for_room);
+    if (!pool->is_inline) wpool__pause(false);
 }
 
 /* Blocks a thread that is no worker of the pool until holds(ctx), which may act when it answers
@@ -6643,7 +6784,7 @@ static bool wpool__pool_await(wpool *pool, wpool__event *event, bool (*holds)(vo
 #ifdef WPOOL_NO_THREADS
         if (until == WPOOL__NEVER) return false;
 #endif
-        wpool__event_sleep(&pool->lot, event, epoch, until < deadline ? until : deadline);
+        wpool__pool_sleep(pool, event, epoch, until < deadline ? until : deadline);
     }
 }
 
@@ -6800,7 +6941,7 @@ static bool wpool__pool_take_out(wpool *pool, wpool__call *call) {
 
 /* Discards a queued call, as if inside of a job: its on_done must not wait for the pool. */
 static void wpool__pool_discard(wpool *pool, wpool__call call) {
-    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__context context = {.pool = pool, .outer = wpool__contexts, .is_ending = true};
     wpool__contexts = &context;
     wpool__worker_discard(pool, wpool__watch_account(&pool->watch, 0), call);
     wpool__contexts = context.outer;
@@ -6815,6 +6956,8 @@ static void wpool__pool_drop_oldest(wpool *pool) {
         WPOOL_YIELD(); /* all in somebody's hands */
     }
 }
+
+static wpool_status wpool__pool_accept_ready(wpool *pool, wpool__call call);
 
 /* The queue is full: does what when_full says for one call. WPOOL_OK: it has been accepted;
    WPOOL_EMPTY: there is room now, or was, try again; else it is not accepted. */
@@ -6835,6 +6978,7 @@ static wpool_status wpool__pool_when_full(wpool *pool, wpool__call call, wpool_w
         break;
     }
     if (worker) return wpool__pool_overflow(pool, worker, call);
+    if (wpool__worker_is_ending(pool)) return wpool__pool_accept_ready(pool, call);
     if (pool->is_inline && wpool__pool_is_unbuffered(pool))
         return wpool__pool_run_here(pool, NULL, call);
     for (unsigned i = WPOOL_YIELDS; i > 0 && !pool->is_inline; i--) {
@@ -6868,6 +7012,7 @@ static void wpool__pool_hand_over(wpool *pool, uint64_t number, int64_t deadline
     wpool__ticket ticket = {pool, number};
     bool is_inside;
     if (wpool__worker_here(pool, &is_inside) || pool->is_inline) return;
+    if (wpool__worker_is_ending(pool)) return;
     wpool__pool_await(pool, &pool->watch.room, wpool__pool_is_taken, &ticket, deadline);
 }
 
@@ -6930,7 +7075,7 @@ static wpool_status wpool__pool_enter_lane(wpool_job *job, wpool_when_full when_
     bool is_inside;
     if (wpool__pool_joins_lane(job)) return WPOOL_OK;
     if (when_full != WPOOL_BLOCK) return WPOOL_FULL;
-    if (wpool__worker_here(pool, &is_inside)) {
+    if (wpool__worker_here(pool, &is_inside) || wpool__worker_is_ending(pool)) {
         wpool__keeper_lock(pool);
         wpool__lane_join(job, true);
         wpool__keeper_unlock(pool);
@@ -7105,6 +7250,19 @@ static void wpool__pool_unrecord(wpool *pool, wpool__record *record) {
     wpool__table_drop(&pool->table, record);
 }
 
+/* Accepts a call above the capacity, for who must not wait: its job is ready, in a list. */
+static wpool_status wpool__pool_accept_ready(wpool *pool, wpool__call call) {
+    bool is_plain = call.fn != wpool__worker_run_record;
+    wpool__record *record =
+        is_plain ? wpool__pool_record(pool, call.fn, call.arg, NULL, false) : NULL;
+    if (is_plain && !record) return WPOOL_NO_MEMORY;
+    wpool_job *job = is_plain ? &record->job : (wpool_job *)call.arg;
+    job->is_paced = true;
+    wpool_status status = wpool__pool_accept_paced(job, WPOOL_BLOCK, WPOOL__NEVER);
+    if (status != WPOOL_OK && is_plain) wpool__pool_unrecord(pool, record);
+    return status;
+}
+
 static bool wpool__options_want_record(const wpool *pool, const wpool_options *options) {
     if (pool->config.retry.attempts > 1) return true;
     return options &&
@@ -7201,9 +7359,9 @@ static wpool_status wpool__pool_sleep_inside(wpool_worker *worker, wpool_job *jo
     wpool *pool = worker->pool;
     if (wpool__pool_is_behind_caller(job)) return WPOOL_DEADLOCK;
     if (!pool->is_inline) {
-        wpool__worker_block(worker, true, true);
+        wpool__lend(true, true);
         wpool__pool_sleep_or_help(worker, job, state, deadline);
-        wpool__worker_block(worker, false, true);
+        wpool__lend(false, true);
     } else if (!wpool__pool_await(pool, &pool->drive, wpool__pool_is_movable, job, deadline)) {
         return wpool__pool_gave_up(deadline);
     }
@@ -7260,11 +7418,10 @@ static wpool_status wpool__pool_wait(wpool *pool, wpool_job *job, int64_t timeou
             return waiting.status;
         return wpool__pool_gave_up(deadline);
     }
-    worker = wpool__worker_calling(); /* of another pool */
     while (!wpool__pool_wait_now(&waiting) && !wpool__is_past(deadline)) {
-        wpool__worker_block(worker, true, true);
+        wpool__lend(true, true);
         wpool__job_sleep(&pool->lot, job, wpool__job_state_of(job), deadline);
-        wpool__worker_block(worker, false, true);
+        wpool__lend(false, true);
     }
     return waiting.status == WPOOL_EMPTY ? WPOOL_TIMEOUT : waiting.status;
 }
@@ -7319,12 +7476,21 @@ static void wpool__group_look_at(wpool_group *group, wpool__group_view *view) {
         if (view->is_first || (!view->next && !view->drivable)) wpool__group_look_at(child, view);
 }
 
+/* Does the calling thread call on_done of a member of the group, or of one below it? */
+static bool wpool__group_is_ending(const wpool_group *group) {
+    for (wpool__context *context = wpool__contexts; context; context = context->outer)
+        for (wpool__ending *ending = context->ending; ending; ending = ending->outer)
+            for (const wpool_group *g = ending->group; g; g = g->parent)
+                if (g == group) return true;
+    return false;
+}
+
 /* What is drivable gets a visitor if is_visited. */
 static void wpool__group_view_now(wpool__group_view *view, bool is_visited) {
     wpool__lock *lock = wpool__group_lock(view->group);
     view->is_over = view->group->unfinished == 0;
     view->first_error = view->group->first_error;
-    view->is_own = false;
+    view->is_own = view->thread && wpool__group_is_ending(view->group);
     view->next = NULL;
     view->drivable = NULL;
     if (!view->is_over) wpool__group_look_at(view->group, view);
@@ -7396,9 +7562,9 @@ static wpool_status wpool__group_pass(wpool_worker *worker, wpool__group_view *v
         return WPOOL_DEADLOCK;
 #endif
         if (wpool__is_past(deadline)) return WPOOL_TIMEOUT;
-        wpool__worker_block(worker, true, true);
+        wpool__lend(true, true);
         bool has_slept = wpool__group_sleep(view, deadline);
-        wpool__worker_block(worker, false, true);
+        wpool__lend(false, true);
         if (!has_slept) return WPOOL_NO_MEMORY;
     }
     return wpool__is_past(deadline) ? WPOOL_TIMEOUT : WPOOL_EMPTY;
@@ -7548,11 +7714,9 @@ static wpool_status wpool__pool_take_inside(wpool *pool, wpool_worker *worker,
         taking->is_throttled = wpool__control_is_throttled(wpool__worker_control(pool));
         bool is_last = worker && !wpool__pool_take_asleep(taking);
         if (is_last && wpool__pool_take_sees_work(pool)) continue;
-        if (!is_last) wpool__worker_block(worker, true, true);
         bool is_there = is_last ? wpool__pool_take_now(taking)
                                 : wpool__pool_await(pool, &pool->results.event,
                                                     wpool__pool_take_or_run, taking, deadline);
-        if (!is_last) wpool__worker_block(worker, false, true);
         /* relaxed: only the count */
         if (worker && !is_last) wpool__add_relaxed(&pool->watch.takers_asleep, UINT32_MAX);
         if (!is_there) return is_last ? WPOOL_DEADLOCK : WPOOL_TIMEOUT;
@@ -7614,11 +7778,8 @@ static wpool_status wpool__pool_take(wpool *pool, int64_t timeout, wpool_result 
     } else if (timeout == WPOOL_NOW && !pool->is_inline) {
         if (wpool__pool_take_now(&taking)) return taking.status;
     } else {
-        worker = wpool__worker_calling(); /* of another pool */
-        wpool__worker_block(worker, true, true);
         bool is_there =
             wpool__pool_await(pool, &pool->results.event, wpool__pool_take_now, &taking, deadline);
-        wpool__worker_block(worker, false, true);
         if (is_there) return taking.status;
         status = wpool__pool_gave_up(deadline);
     }
@@ -7662,7 +7823,7 @@ static void wpool__pool_let_submitters_look(wpool *pool) {
 
 /* Ends the periodic jobs that wait for their next time, as if inside of a job. */
 static void wpool__pool_end_periods(wpool *pool) {
-    wpool__context context = {pool, NULL, wpool__contexts, 0, NULL};
+    wpool__context context = {.pool = pool, .outer = wpool__contexts, .is_ending = true};
     wpool__account *account = wpool__watch_account(&pool->watch, 0);
     wpool_job *next;
     wpool__contexts = &context;
@@ -7836,8 +7997,8 @@ static bool wpool__retry_is_fit(const wpool_retry *retry) {
 static bool wpool__options_are_fit(const wpool *pool, const wpool_options *options) {
     return !options ||
            ((unsigned)options->priority <= WPOOL_LOW && wpool__retry_is_fit(&options->retry) &&
-            options->delay >= 0 && options->period >= 0 && options->run_limit >= 0 &&
-            (options->after || !options->after_count) &&
+            options->deadline >= 0 && options->delay >= 0 && options->period >= 0 &&
+            options->run_limit >= 0 && (options->after || !options->after_count) &&
             (!options->lane || options->lane->pool == pool));
 }
 
@@ -8070,24 +8231,12 @@ static wpool_status wpool__pool_create(wpool **out, const wpool_config *config) 
     return status;
 }
 
-/* The job that the caller runs begins to wait, as far as its run_limit is concerned; NULL: none.
-   With wpool__watchdog_pause(job, false) it goes on. */
-static wpool_job *wpool__pause(void) {
-    wpool_worker *worker = wpool__worker_calling();
-    wpool_job *job = worker ? worker->job : NULL;
-    wpool__watchdog_pause(job, true);
-    return job;
-}
-
 /* Waits until nothing waits or runs. */
 static bool wpool__pool_drain(wpool *pool, int64_t deadline) {
-    wpool_worker *worker = pool->is_inline ? NULL : wpool__worker_calling(); /* of another pool */
-    wpool_job *paused = wpool__pause();
-    wpool__worker_block(worker, true, true);
+    wpool__pause(true);
     bool is_quiet =
         wpool__pool_await(pool, &pool->watch.quiet, wpool__pool_is_quiet, pool, deadline);
-    wpool__worker_block(worker, false, true);
-    wpool__watchdog_pause(paused, false);
+    wpool__pause(false);
     if (!is_quiet) return false;
     while (pool->is_inline && wpool__pool_drive(pool)) {
         /* calls of cancelled jobs are queued still */
@@ -8559,9 +8708,9 @@ WPOOL_API wpool_status wpool_job_wait(wpool_job *job, int64_t timeout) {
     if (state == WPOOL_STATE_UNKNOWN || is_entering) return WPOOL_UNKNOWN;
     wpool_status status = wpool__check(job->pool);
     if (status != WPOOL_OK) return status;
-    wpool_job *paused = wpool__pause();
+    wpool__pause(true);
     status = wpool__pool_wait(job->pool, job, timeout);
-    wpool__watchdog_pause(paused, false);
+    wpool__pause(false);
     return status;
 }
 
@@ -8578,9 +8727,9 @@ WPOOL_API wpool_status wpool_wait(wpool *pool, wpool_id id, int64_t timeout, wpo
     wpool__record *record = wpool__table_pin(&pool->table, id);
     if (!record) return WPOOL_UNKNOWN;
     status = WPOOL_UNKNOWN;
-    wpool_job *paused = wpool__pause();
+    wpool__pause(true);
     if (wpool__record_is_owned(record)) status = wpool__pool_wait(pool, &record->job, timeout);
-    wpool__watchdog_pause(paused, false);
+    wpool__pause(false);
     if (status == WPOOL_OK && !wpool__record_claim(record)) status = WPOOL_UNKNOWN;
     if (status == WPOOL_OK) {
         if (result) wpool__job_describe(&record->job, wpool__job_state_of(&record->job), result);
@@ -8594,9 +8743,9 @@ WPOOL_API wpool_status wpool_take(wpool *pool, int64_t timeout, wpool_result *re
     wpool_status status = wpool__check(pool);
     if (status == WPOOL_OK && !pool->config.results) status = WPOOL_INVALID;
     if (status != WPOOL_OK) return status;
-    wpool_job *paused = wpool__pause();
+    wpool__pause(true);
     status = wpool__pool_take(pool, timeout, result);
-    wpool__watchdog_pause(paused, false);
+    wpool__pause(false);
     return status;
 }
 
@@ -8685,17 +8834,17 @@ WPOOL_API wpool_status wpool_on_cancel(wpool_job *job, void (*call)(void *arg), 
 
 WPOOL_API void wpool_progress(wpool_job *job) {
     if (!job || !job->attempts || !job->run_limit) return;
-    wpool__store_relaxed(&job->watched, WPOOL_CLOCK()); /* relaxed: one word, and a guess */
+    /* relaxed: one word, and a guess */
+    wpool__store_relaxed(&job->watched, job->pauses ? ~INT64_C(0) : WPOOL_CLOCK());
 }
 
 WPOOL_API wpool_status wpool_blocking(wpool_job *job, void (*call)(void *arg), void *arg) {
     if (!job || !call) return WPOOL_INVALID;
-    wpool_worker *worker = job->worker;
-    if (worker) wpool__watchdog_pause(worker->job, true);
-    wpool__worker_block(worker, true, false);
+    wpool__pause(true);
+    wpool__lend(true, false);
     call(arg);
-    wpool__worker_block(worker, false, false);
-    if (worker) wpool__watchdog_pause(worker->job, false);
+    wpool__lend(false, false);
+    wpool__pause(false);
     return WPOOL_OK;
 }
 
@@ -8741,12 +8890,19 @@ WPOOL_API wpool_status wpool_group_init(wpool_group *group, wpool_group *parent)
     if (!group || group == parent) return WPOOL_INVALID;
     memset(group, 0, sizeof *group);
     group->parent = parent;
+    group->process = wpool__platform_process();
     return WPOOL_OK;
+}
+
+static wpool_status wpool__check_group(const wpool_group *group) {
+    if (!group) return WPOOL_INVALID;
+    return group->process == wpool__platform_process() ? WPOOL_OK : WPOOL_OTHER_PROCESS;
 }
 
 WPOOL_API wpool_status wpool_group_cancel(wpool_group *group) {
     wpool__group_told told = {NULL, NULL};
-    if (!group) return WPOOL_INVALID;
+    wpool_status status = wpool__check_group(group);
+    if (status != WPOOL_OK) return status;
     wpool__lock *lock = wpool__group_lock(group);
     bool was_told = wpool__load_relaxed(&group->told) != 0; /* relaxed: under the lock */
     wpool__group_tell(group, &told);
@@ -8756,7 +8912,8 @@ WPOOL_API wpool_status wpool_group_cancel(wpool_group *group) {
 }
 
 WPOOL_API wpool_status wpool_group_cancel_on_error(wpool_group *group) {
-    if (!group) return WPOOL_INVALID;
+    wpool_status status = wpool__check_group(group);
+    if (status != WPOOL_OK) return status;
     wpool__lock *lock = wpool__group_lock(group);
     group->cancels_on_error = true;
     wpool__group_unlock(lock);
@@ -8764,7 +8921,8 @@ WPOOL_API wpool_status wpool_group_cancel_on_error(wpool_group *group) {
 }
 
 WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout) {
-    if (!group) return WPOOL_INVALID;
+    wpool_status status = wpool__check_group(group);
+    if (status != WPOOL_OK) return status;
     int64_t now = WPOOL_CLOCK();
     int64_t deadline = timeout < 0 || timeout >= WPOOL__NEVER - now ? 0 : now + timeout;
     wpool__lock *lock = wpool__group_lock(group);
@@ -8775,11 +8933,12 @@ WPOOL_API wpool_status wpool_group_deadline(wpool_group *group, int64_t timeout)
 }
 
 WPOOL_API wpool_status wpool_group_wait(wpool_group *group, int64_t timeout, int *first_error) {
-    if (!group) return WPOOL_INVALID;
     wpool__group_view view = {.group = group};
-    wpool_job *paused = wpool__pause();
-    wpool_status status = wpool__group_wait(&view, wpool__deadline(timeout));
-    wpool__watchdog_pause(paused, false);
+    wpool_status status = wpool__check_group(group);
+    if (status != WPOOL_OK) return status;
+    wpool__pause(true);
+    status = wpool__group_wait(&view, wpool__deadline(timeout));
+    wpool__pause(false);
     if (first_error) *first_error = view.first_error;
     return status;
 }
@@ -8848,7 +9007,8 @@ WPOOL_API wpool_status wpool_stats(wpool *pool, wpool_stats_snapshot *stats) {
     if (stats->workers_idle > stats->workers) stats->workers_idle = stats->workers;
     stats->workers_leaving = present > stats->workers ? present - stats->workers : 0;
     wpool__scaler *scaler = &pool->scaler; /* relaxed, these: each for itself */
-    stats->workers_blocked = wpool__load_relaxed(&scaler->blocked);
+    stats->workers_blocked =
+        wpool__scaler_of_serving(pool, wpool__load_relaxed(&scaler->blocked), false);
     if (stats->workers_blocked > stats->workers) stats->workers_blocked = stats->workers;
     stats->scale_ups = wpool__load_relaxed(&scaler->ups);
     stats->scale_downs = wpool__load_relaxed(&scaler->downs);

@@ -41,6 +41,7 @@ static bool wpool__token_open(int ends[2]) { return (void)ends, false; }
 static void wpool__token_put(const int ends[2]) { (void)ends; }
 static bool wpool__token_get(const int ends[2]) { return (void)ends, false; }
 static void wpool__token_close(const int ends[2]) { (void)ends; }
+static long wpool__platform_process(void) { return 1; }
 static void wpool__guard_init(wpool__guard *guard) { *guard = 1; }
 static bool wpool__guard_is_home(const wpool__guard *guard) { return *guard != 0; }
 static void wpool__guard_free(wpool__guard *guard) { *guard = 0; }

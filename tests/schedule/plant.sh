@@ -300,7 +300,7 @@ plant lane_left_too_early ${W}_end 1 \
     if (early) wpool__lane_ended(pool, early);
     job->lane_part = WPOOL__LANE_NOT;
     if (has_run) wpool__account_end(&pool->lot, account, state);' pace lane_in_turn
-plant rate_of_old_for_ages wpool__bucket_take_within 1 'when < now + interval ? when : now + interval' \
+plant rate_of_old_for_ages wpool__bucket_take_within 1 'when < most ? when : most' \
     when pace rate_is_lifted 30500
 plant lane_is_too_wide wpool__lane_enter 1 'if (!lane->first && wpool__lane_allows(lane))' \
     'if (wpool__lane_allows(lane))' pace lane_in_turn

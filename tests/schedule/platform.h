@@ -63,6 +63,7 @@ static void wpool__token_close(const int ends[2]) {
     sched.has_token = false;
 }
 
+static long wpool__platform_process(void) { return 1; }
 static void wpool__guard_init(wpool__guard *guard) { *guard = 1; }
 static bool wpool__guard_is_home(const wpool__guard *guard) { return *guard != 0; }
 static void wpool__guard_free(wpool__guard *guard) { *guard = 0; }

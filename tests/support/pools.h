@@ -58,6 +58,73 @@ TEST_HELPER wpool_config pool_config(wpool *pool) {
     return config;
 }
 
+TEST_HELPER void pool_check_same_scaling(const wpool_scaling *a, const wpool_scaling *b) {
+    CHECK_EQ(a->jobs_per_worker, b->jobs_per_worker);
+    CHECK_EQ(a->wait, b->wait);
+    CHECK_EQ(a->step, b->step);
+    CHECK_EQ(a->idle, b->idle);
+    CHECK_EQ(a->cooldown, b->cooldown);
+    CHECK_EQ(a->max_rss_bytes, b->max_rss_bytes);
+    CHECK_EQ(a->max_memory_percent, b->max_memory_percent);
+    CHECK_EQ(a->max_cpu_percent, b->max_cpu_percent);
+    CHECK(a->pressure == b->pressure);
+    CHECK(a->user == b->user);
+}
+
+TEST_HELPER void pool_check_same_retry(const wpool_retry *a, const wpool_retry *b) {
+    CHECK_EQ(a->attempts, b->attempts);
+    CHECK_EQ(a->delay, b->delay);
+    CHECK_EQ(a->max_delay, b->max_delay);
+    CHECK(a->factor == b->factor);
+    CHECK(a->jitter == b->jitter);
+    CHECK(a->when == b->when);
+}
+
+TEST_HELPER void pool_check_same_hooks(const wpool_hooks *a, const wpool_hooks *b) {
+    CHECK(a->worker_start == b->worker_start);
+    CHECK(a->worker_exit == b->worker_exit);
+    CHECK(a->user == b->user);
+    CHECK(a->scaled == b->scaled);
+    CHECK(a->job_stuck == b->job_stuck);
+    CHECK(a->stalled == b->stalled);
+}
+
+/* In every field. */
+TEST_HELPER void pool_check_same_config(const wpool_config *a, const wpool_config *b) {
+    CHECK_STR(a->name, b->name);
+    CHECK_EQ(a->workers, b->workers);
+    CHECK_EQ(a->min_workers, b->min_workers);
+    CHECK_EQ(a->max_workers, b->max_workers);
+    CHECK_EQ(a->queue_capacity, b->queue_capacity);
+    CHECK_EQ(a->when_full, b->when_full);
+    CHECK_EQ(a->order, b->order);
+    pool_check_same_scaling(&a->scaling, &b->scaling);
+    pool_check_same_retry(&a->retry, &b->retry);
+    CHECK(a->rate.per_second == b->rate.per_second);
+    CHECK_EQ(a->rate.burst, b->rate.burst);
+    CHECK_EQ(a->results, b->results);
+    CHECK_EQ(a->start_paused, b->start_paused);
+    CHECK_EQ(a->help, b->help);
+    CHECK_EQ(a->pin_workers, b->pin_workers);
+    CHECK_EQ(a->stack_size, b->stack_size);
+    CHECK(a->group == b->group);
+    CHECK_EQ(a->interrupt_signal, b->interrupt_signal);
+    pool_check_same_hooks(&a->hooks, &b->hooks);
+    CHECK_EQ(a->allocator == NULL, b->allocator == NULL);
+    if (!a->allocator) return;
+    CHECK(a->allocator->alloc == b->allocator->alloc && a->allocator->free == b->allocator->free);
+    CHECK(a->allocator->user == b->allocator->user);
+}
+
+/* All that can be changed but the workers and the capacity; jobs go on as before. */
+TEST_HELPER void pool_change_policies(wpool_config *config) {
+    config->when_full = WPOOL_REFUSE;
+    config->order = WPOOL_PRIORITY;
+    config->scaling = (wpool_scaling){.jobs_per_worker = UINT32_MAX, .idle = WPOOL_FOREVER};
+    config->rate = (wpool_rate){.per_second = 1e9, .burst = 1000000};
+    config->help = WPOOL_HELP_ANY;
+}
+
 /* A job that counts in its argument. */
 TEST_HELPER int count_job(void *arg, wpool_job *job) {
     (void)job;

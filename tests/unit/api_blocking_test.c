@@ -167,6 +167,34 @@ TEST(what_a_blocked_worker_has_in_its_hands_is_run_by_others) {
     test_destroy(pool);
 }
 
+/* It is none of those that take jobs. */
+TEST(a_blocked_worker_that_is_to_leave_does_not_count) {
+    NEEDS_WORKERS();
+    gate door = GATE_CLOSED, other = GATE_CLOSED;
+    wpool_worker_info infos[3];
+    wpool *pool = test_pool_of(3, 0);
+    submit_blocking(pool, &door, 1);
+    gate_await_count(&door, 1);
+    CHECK_EQ(test_stats(pool).workers_blocked, 1);
+    CHECK_EQ(wpool_workers(pool, infos, 3), 3);
+    for (int i = 0; i < 3; i++)
+        if (infos[i].running)
+            CHECK_EQ(wpool_worker_stop(pool, infos[i].worker, WPOOL_GRACEFUL, NULL), WPOOL_OK);
+    CHECK_EQ(test_stats(pool).workers_leaving, 1);
+    CHECK_EQ(test_stats(pool).workers_blocked, 0);
+    submit_blocking(pool, &other, 1);
+    gate_await_count(&other, 1);
+    CHECK_EQ(test_stats(pool).workers_blocked, 1);
+    gate_open(&door);
+    while (wpool_workers(pool, NULL, 0) != 2)
+        sched_yield();
+    CHECK_EQ(test_stats(pool).workers_blocked, 1);
+    gate_open(&other);
+    test_drain(pool);
+    CHECK_EQ(test_stats(pool).workers_blocked, 0);
+    test_destroy(pool);
+}
+
 /* A job that no worker could take would not even be accepted. */
 TEST(a_submitter_without_room_gets_a_worker) {
     NEEDS_WORKERS();
@@ -211,10 +239,11 @@ static int nested_job(void *arg, wpool_job *job) {
     return 0;
 }
 
+/* There are others, which could be counted too. */
 TEST(who_blocks_while_it_blocks_counts_once) {
     NEEDS_WORKERS();
     nest n = {.depth = 0};
-    wpool *pool = pool_between(1, 3);
+    wpool *pool = pool_between(5, 6);
     CHECK_EQ(wpool_submit(pool, nested_job, &n, NULL), WPOOL_OK);
     test_drain(pool);
     CHECK_EQ(test_stats(pool).succeeded, 1);
@@ -517,6 +546,83 @@ TEST(a_worker_that_waits_for_another_pools_end_is_replaced) {
         CHECK_EQ(test_stats(pool).workers_blocked, 0);
         test_destroy(pool);
         if (ends[i] != destroy_job) test_destroy(other);
+    }
+}
+
+/* A pool whose only worker is busy until the door opens, without room; nor has its lane any. */
+typedef struct crowded {
+    gate door;
+    wpool *pool;
+    wpool_lane lane;
+    wpool_job job;
+    atomic_uint count;
+} crowded;
+
+static void crowded_begin(crowded *c, size_t capacity) {
+    const wpool_options options = {.lane = &c->lane};
+    *c = (crowded){.door = GATE_CLOSED, .pool = test_pool_of(1, capacity)};
+    lane_begin(&c->lane, c->pool, 1, 1);
+    CHECK_EQ(wpool_submit_with(c->pool, gate_job, &c->door, &options, NULL), WPOOL_OK);
+    gate_await_count(&c->door, 1);
+    CHECK_EQ(wpool_submit_with(c->pool, gate_job, &c->door, &options, NULL), WPOOL_OK);
+    if (capacity != WPOOL_UNBUFFERED) count_submit(c->pool, &c->count, capacity);
+}
+
+static int crowd_job(void *arg, wpool_job *job) {
+    crowded *c = (crowded *)arg;
+    (void)job;
+    count_submit(c->pool, &c->count, 1);
+    return 0;
+}
+
+static int crowd_with_job(void *arg, wpool_job *job) {
+    crowded *c = (crowded *)arg;
+    (void)job;
+    wpool_job_init(&c->job, count_job, &c->count);
+    CHECK_EQ(wpool_submit_job(c->pool, &c->job, NULL), WPOOL_OK);
+    return 0;
+}
+
+static int crowd_with_many(void *arg, wpool_job *job) {
+    crowded *c = (crowded *)arg;
+    void *args[] = {&c->count};
+    (void)job;
+    CHECK_EQ(wpool_submit_many(c->pool, count_job, args, 1, NULL), 1);
+    return 0;
+}
+
+static int crowd_lane(void *arg, wpool_job *job) {
+    crowded *c = (crowded *)arg;
+    const wpool_options options = {.lane = &c->lane, .timeout = WPOOL_SECONDS(1000)};
+    (void)job;
+    CHECK_EQ(wpool_submit_with(c->pool, count_job, &c->count, &options, NULL), WPOOL_OK);
+    return 0;
+}
+
+TEST(a_worker_that_submits_to_another_full_pool_is_replaced) {
+    NEEDS_WORKERS();
+    static const wpool_fn ways[] = {crowd_job, crowd_with_job, crowd_with_many, crowd_lane};
+    static const size_t capacities[] = {1, 3, WPOOL_UNBUFFERED};
+    for (size_t i = 0; i < COUNT_OF(ways) * COUNT_OF(capacities); i++) {
+        const size_t capacity = capacities[i % COUNT_OF(capacities)];
+        gate second = GATE_CLOSED;
+        crowded c;
+        wpool *pool = pool_between(1, 2);
+        crowded_begin(&c, capacity);
+        CHECK_EQ(wpool_submit(pool, ways[i / COUNT_OF(capacities)], &c, NULL), WPOOL_OK);
+        CHECK_EQ(wpool_submit(pool, gate_job, &second, NULL), WPOOL_OK);
+        gate_await_count(&second, 1);
+        CHECK_EQ(test_stats(pool).workers, 2);
+        CHECK_EQ(test_stats(pool).workers_blocked, 1);
+        CHECK_EQ(test_stats(c.pool).workers_blocked, 0);
+        gate_open(&c.door);
+        while (test_stats(pool).workers_blocked != 0)
+            sched_yield();
+        gate_open(&second);
+        test_drain(pool);
+        test_destroy(pool);
+        lane_and_pool_end(&c.lane, c.pool);
+        CHECK_EQ(atomic_load(&c.count), 1 + (capacity != WPOOL_UNBUFFERED ? capacity : 0));
     }
 }
 

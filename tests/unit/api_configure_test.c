@@ -45,33 +45,10 @@ static void await_gone(wpool *pool, unsigned workers) {
         sched_yield();
 }
 
-static void check_same_config(const wpool_config *a, const wpool_config *b) {
-    CHECK_STR(a->name, b->name);
-    CHECK_EQ(a->workers, b->workers);
-    CHECK_EQ(a->min_workers, b->min_workers);
-    CHECK_EQ(a->max_workers, b->max_workers);
-    CHECK_EQ(a->queue_capacity, b->queue_capacity);
-    CHECK_EQ(a->when_full, b->when_full);
-    CHECK_EQ(a->results, b->results);
-    CHECK_EQ(a->start_paused, b->start_paused);
-    CHECK_EQ(a->help, b->help);
-    CHECK_EQ(a->pin_workers, b->pin_workers);
-    CHECK_EQ(a->stack_size, b->stack_size);
-    CHECK(a->group == b->group);
-    CHECK_EQ(a->interrupt_signal, b->interrupt_signal);
-    CHECK(a->hooks.worker_start == b->hooks.worker_start);
-    CHECK(a->hooks.worker_exit == b->hooks.worker_exit);
-    CHECK(a->hooks.user == b->hooks.user);
-    CHECK_EQ(a->allocator == NULL, b->allocator == NULL);
-    if (!a->allocator) return;
-    CHECK(a->allocator->alloc == b->allocator->alloc && a->allocator->free == b->allocator->free);
-    CHECK(a->allocator->user == b->allocator->user);
-}
-
 /* Everything is as it was, and as many threads and places are there. */
 static void check_unchanged(wpool *pool, const wpool_config *before, wpool_stats_snapshot stats) {
     const wpool_config now = pool_config(pool);
-    check_same_config(&now, before);
+    pool_check_same_config(&now, before);
     CHECK_EQ(test_stats(pool).workers, stats.workers);
     CHECK_EQ(test_stats(pool).workers_leaving, stats.workers_leaving);
     CHECK_EQ(test_stats(pool).accepted, stats.accepted);
@@ -103,6 +80,12 @@ TEST(the_defaults_are_filled_in) {
     CHECK(!config.results && !config.start_paused && !config.pin_workers);
     CHECK(config.group == NULL && config.interrupt_signal == 0);
     CHECK(!config.hooks.worker_start && !config.hooks.worker_exit && !config.hooks.user);
+    CHECK(!config.hooks.scaled && !config.hooks.job_stuck && !config.hooks.stalled);
+    CHECK_EQ(config.order, WPOOL_FIFO);
+    CHECK_EQ(config.scaling.jobs_per_worker, 50);
+    CHECK_EQ(config.scaling.idle, WPOOL_SECONDS(10));
+    CHECK_EQ(config.scaling.cooldown, WPOOL_SECONDS(1));
+    CHECK(config.rate.per_second == 0);
     CHECK_EQ(config.max_workers, POOL_IS_INLINE ? WPOOL_INLINE : 0);
     CHECK_EQ(config.min_workers, 0);
     if (!POOL_IS_INLINE) CHECK_EQ(config.workers, wpool_cpus());
@@ -120,18 +103,55 @@ static void go(void *user, unsigned worker, void *state) {
     atomic_fetch_sub((atomic_uint *)user, 1);
 }
 
+static void on_scaled(void *user, const wpool_scale_event *event) { (void)user, (void)event; }
+static void on_stuck(void *user, const wpool_stuck *stuck) { (void)user, (void)stuck; }
+static void on_stalled(void *user, wpool *pool) { (void)user, (void)pool; }
+
+static bool no_pressure(void *user) {
+    (void)user;
+    return false;
+}
+
+static bool any_error(int error, void *arg) {
+    (void)error, (void)arg;
+    return true;
+}
+
 /* Everything but the numbers of workers, each of them unlike its default. */
 static wpool_config odd_config(const wpool_allocator *allocator, atomic_uint *present) {
     return (wpool_config){.name = "odd",
                           .workers = 3,
                           .queue_capacity = 17,
                           .when_full = WPOOL_DROP_OLDEST,
+                          .order = WPOOL_PRIORITY,
+                          .scaling = {.jobs_per_worker = 1000,
+                                      .wait = WPOOL_SECONDS(1000),
+                                      .step = 3,
+                                      .idle = WPOOL_FOREVER,
+                                      .cooldown = WPOOL_SECONDS(2),
+                                      .max_rss_bytes = UINT64_C(1) << 60,
+                                      .max_memory_percent = 99,
+                                      .max_cpu_percent = 98,
+                                      .pressure = no_pressure,
+                                      .user = present},
+                          .retry = {.attempts = 3,
+                                    .delay = WPOOL_MS(1),
+                                    .max_delay = WPOOL_MS(7),
+                                    .factor = 1.5,
+                                    .jitter = 0.25,
+                                    .when = any_error},
+                          .rate = {.per_second = 1e6, .burst = 1000},
                           .results = true,
                           .start_paused = true,
                           .help = WPOOL_HELP_ANY,
                           .pin_workers = true,
                           .stack_size = 1024 * 1024,
-                          .hooks = {.worker_start = come, .worker_exit = go, .user = present},
+                          .hooks = {.worker_start = come,
+                                    .worker_exit = go,
+                                    .user = present,
+                                    .scaled = on_scaled,
+                                    .job_stuck = on_stuck,
+                                    .stalled = on_stalled},
                           .allocator = allocator};
 }
 
@@ -156,7 +176,7 @@ TEST(what_was_given_comes_back) {
         const wpool_allocator same = memory_allocator(&used);
         given.name = "odd";
         given.allocator = &same;
-        check_same_config(&config, &given);
+        pool_check_same_config(&config, &given);
         given.group = NULL;
         check_conflict(pool, given, "group");
         given.group = &group;
@@ -250,6 +270,20 @@ TEST(zero_means_default_as_ever) {
 
 /* ---- what cannot be changed ---- */
 
+static void check_retry_conflicts(wpool *pool) {
+    for (int field = 0; field < 6; field++) {
+        wpool_config config = pool_config(pool);
+        wpool_retry *retry = &config.retry;
+        if (field == 0) retry->attempts++;
+        if (field == 1) retry->delay++;
+        if (field == 2) retry->max_delay++;
+        if (field == 3) retry->factor += 1;
+        if (field == 4) retry->jitter += 0.25;
+        if (field == 5) retry->when = retry->when ? NULL : any_error;
+        check_conflict(pool, config, "retry");
+    }
+}
+
 static void check_each_conflict(wpool *pool) {
     memory other = {0};
     const wpool_allocator own = memory_allocator(&other), half = {memory_alloc, NULL, NULL};
@@ -285,6 +319,16 @@ static void check_each_conflict(wpool *pool) {
     config = pool_config(pool);
     config.hooks.user = &config;
     check_conflict(pool, config, "hooks");
+    config = pool_config(pool);
+    config.hooks.scaled = config.hooks.scaled ? NULL : on_scaled;
+    check_conflict(pool, config, "hooks");
+    config = pool_config(pool);
+    config.hooks.job_stuck = config.hooks.job_stuck ? NULL : on_stuck;
+    check_conflict(pool, config, "hooks");
+    config = pool_config(pool);
+    config.hooks.stalled = config.hooks.stalled ? NULL : on_stalled;
+    check_conflict(pool, config, "hooks");
+    check_retry_conflicts(pool);
     config = pool_config(pool);
     config.allocator = &own;
     check_conflict(pool, config, "allocator");
@@ -503,7 +547,7 @@ TEST(a_capacity_there_is_no_memory_for_changes_nothing) {
         const bool is_huge = i < COUNT_OF(huge);
         if (!is_huge) no_more_memory(&used);
         config.queue_capacity = is_huge ? huge[i] : large[i - COUNT_OF(huge)];
-        config.when_full = WPOOL_REFUSE;
+        pool_change_policies(&config);
         const wpool_status status = wpool_configure(pool, &config);
         CHECK(status == WPOOL_NO_MEMORY || (is_huge && status == WPOOL_INVALID));
         const char *field = wpool_config_conflict(pool, &config);
@@ -927,7 +971,7 @@ TEST(those_that_leave_count_against_the_new_limit) {
     wpool_config config = pool_config(pool);
     config.workers = config.min_workers = 3;
     config.queue_capacity = 7;
-    config.when_full = WPOOL_REFUSE;
+    pool_change_policies(&config);
     CHECK(wpool_config_conflict(pool, &config) == NULL); /* it is no matter of the config */
     check_refused(pool, config, WPOOL_NO_THREAD);
     config.workers = 2;

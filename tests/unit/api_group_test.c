@@ -460,6 +460,37 @@ TEST(a_member_cannot_wait_for_its_group) {
         }
 }
 
+static void wait_for_own_groups_when_done(void *arg, const wpool_result *result) {
+    CHECK(result->arg == arg);
+    wait_for_own_groups(arg, NULL);
+}
+
+static int nothing_job(void *arg, wpool_job *job);
+
+/* It is one of its jobs until its on_done has returned, whoever calls that. */
+TEST(on_done_of_a_member_cannot_wait_for_its_group) {
+    enum { RUNS, IS_CANCELLED, IS_CANCELLED_WITH_OTHERS, IS_STOPPED, ENDS };
+    for (int end = 0; end < ENDS; end++)
+        for (int way = 0; way < WAYS; way++) {
+            wpool_group groups[4];
+            wpool_job job;
+            wpool_id id;
+            wpool *pool = test_pool_paused(2, 0);
+            if (end == IS_CANCELLED && way != WITH_ID) way = WITH_ID;
+            chain_begin(groups, 4);
+            const wpool_options options = {.group = &groups[2],
+                                           .on_done = wait_for_own_groups_when_done};
+            CHECK_EQ(way_submit(pool, way, nothing_job, groups, &options, &job, &id), WPOOL_OK);
+            if (end == IS_CANCELLED) CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_OK);
+            if (end == IS_CANCELLED_WITH_OTHERS) CHECK_EQ(wpool_group_cancel(&groups[1]), WPOOL_OK);
+            if (end == IS_STOPPED) CHECK_EQ(wpool_stop(pool, WPOOL_GRACEFUL), WPOOL_OK);
+            CHECK_EQ(wpool_start(pool), WPOOL_OK);
+            group_check(&groups[0], end == RUNS ? 0 : WPOOL_CANCELLED);
+            test_destroy(pool);
+            if (end == IS_CANCELLED) break;
+        }
+}
+
 TEST(a_member_that_its_submitter_runs_cannot_wait_for_its_group) {
     NEEDS_WORKERS();
     hold h = HOLD_EMPTY;

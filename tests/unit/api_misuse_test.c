@@ -756,6 +756,48 @@ TEST(a_child_of_an_idle_or_inline_pool_is_told_too) {
     check_unharmed(pool);
 }
 
+static void check_every_group_function(wpool_group *group, wpool_status expected) {
+    int error;
+    CHECK_EQ(wpool_group_wait(group, WPOOL_NOW, NULL), expected);
+    CHECK_EQ(wpool_group_wait(group, WPOOL_FOREVER, &error), expected);
+    CHECK_EQ(wpool_group_cancel_on_error(group), expected);
+    CHECK_EQ(wpool_group_deadline(group, WPOOL_SECONDS(1000)), expected);
+    CHECK_EQ(wpool_group_cancel(group), expected);
+    CHECK_EQ(wpool_group_cancelled(group), expected == WPOOL_OK);
+}
+
+/* One with a job of its own, one above it that has a pool, and one that is empty. */
+TEST(a_child_process_is_told_that_a_group_is_not_its_own) {
+    enum { GROUPS = 3 };
+    task queued = {0};
+    wpool_group groups[GROUPS];
+    group_begin(&groups[0], NULL);
+    group_begin(&groups[1], &groups[0]);
+    group_begin(&groups[2], NULL);
+    const wpool_options member = {.group = &groups[1], .on_done = task_done};
+    wpool *pool =
+        pool_from((wpool_config){.workers = 1, .start_paused = true, .group = &groups[0]});
+    CHECK_EQ(wpool_submit_with(pool, task_job, &queued, &member, NULL), WPOOL_OK);
+    for (int i = 0; i < GROUPS; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            wpool_group own;
+            check_every_group_function(&groups[i], WPOOL_OTHER_PROCESS);
+            CHECK_EQ(wpool_submit_with(pool, task_job, &queued, &member, NULL),
+                     WPOOL_OTHER_PROCESS);
+            CHECK_EQ(atomic_load(&queued.done_count), 0);
+            group_begin(&own, NULL);
+            check_every_group_function(&own, WPOOL_OK);
+            _exit(0);
+        }
+        check_child(child);
+    }
+    CHECK_EQ(wpool_start(pool), WPOOL_OK);
+    CHECK_EQ(wpool_group_wait(&groups[0], WPOOL_FOREVER, NULL), WPOOL_OK);
+    check_unharmed(pool);
+    CHECK_EQ(atomic_load(&queued.state), WPOOL_STATE_SUCCEEDED);
+}
+
 static int fork_job(void *arg, wpool_job *job) {
     pid_t child = fork();
     if (child == 0) {

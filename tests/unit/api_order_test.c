@@ -529,6 +529,49 @@ TEST(no_number_of_workers_passes_a_job_over_for_ever) {
 
 /* ---- fair: no job waits while a worker is idle ---- */
 
+typedef struct chain {
+    wpool *pool;
+    atomic_uint links;
+    atomic_bool is_over; /* the job that may be passed over has run: no more links */
+} chain;
+
+static int end_chain_job(void *arg, wpool_job *job) {
+    (void)job;
+    atomic_store(&((chain *)arg)->is_over, true);
+    return 0;
+}
+
+static int link_job(void *arg, wpool_job *job) {
+    chain *c = (chain *)arg;
+    (void)job;
+    if (atomic_load(&c->is_over) || atomic_fetch_add(&c->links, 1) >= 100 * STEPS) return 0;
+    while (wpool_try_submit(c->pool, link_job, c, NULL) == WPOOL_OK) {
+    }
+    return wpool_submit(c->pool, link_job, c, NULL);
+}
+
+static int begin_chain_job(void *arg, wpool_job *job) {
+    chain *c = (chain *)arg;
+    const wpool_options low = {.priority = WPOOL_LOW};
+    while (wpool_try_submit(c->pool, link_job, c, NULL) == WPOOL_OK) {
+    }
+    CHECK_EQ(wpool_submit_with(c->pool, end_chain_job, c, &low, NULL), WPOOL_OK);
+    return link_job(arg, job);
+}
+
+/* Not even one that was accepted above the capacity, by a worker of the full pool. */
+TEST(in_each_order_what_a_worker_hands_in_above_the_capacity_is_not_passed_over_for_ever) {
+    for (int o = 0; o < ORDERS; o++) {
+        wpool *pool = pool_in(o, 1, 4, WPOOL_BLOCK);
+        chain c = {.pool = pool};
+        CHECK_EQ(wpool_submit(pool, begin_chain_job, &c, NULL), WPOOL_OK);
+        CHECK_EQ(wpool_start(pool), WPOOL_OK);
+        test_drain(pool);
+        CHECK(atomic_load(&c.links) < 100 * STEPS);
+        test_destroy(pool);
+    }
+}
+
 TEST(in_each_order_nobody_waits_for_the_worker_that_is_busy) {
     NEEDS_WORKERS();
     for (int in_order = 0; in_order < ORDERS; in_order++)

@@ -557,10 +557,10 @@ TEST(results_that_nobody_takes_block_neither_jobs_nor_the_end) {
                                                .queue_capacity = capacities[n],
                                                .results = true,
                                                .allocator = &allocator});
-        count_submit(pool, &count, 100000);
+        count_submit(pool, &count, 20000);
         if (n == 0) CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
         test_destroy(pool);
-        CHECK_EQ(count, 100000);
+        CHECK_EQ(count, 20000);
         memory_check_empty(&counts);
     }
 }

@@ -321,6 +321,98 @@ TEST(a_worker_that_is_stopped_tells_which_job_it_runs) {
     }
 }
 
+static void stay_when_done(void *arg, const wpool_result *result) {
+    (void)result;
+    gate_job(arg, NULL);
+}
+
+static int nothing(void *arg, wpool_job *job);
+
+/* One that ran counts as running until its on_done has returned. */
+TEST(a_worker_that_is_stopped_during_on_done_tells_whose_that_is) {
+    NEEDS_WORKERS();
+    static const wpool_options options = {.on_done = stay_when_done};
+    for (size_t m = 0; m < COUNT_OF(modes); m++) {
+        gate done = GATE_CLOSED;
+        wpool_id id, was = 77;
+        wpool_result result;
+        wpool_worker_info infos[2];
+        wpool *pool = pool_of(2);
+        CHECK_EQ(wpool_submit_with(pool, nothing, &done, &options, &id), WPOOL_OK);
+        gate_await_count(&done, 1);
+        CHECK_EQ(wpool_workers(pool, infos, 2), 2);
+        const int busy = infos[0].running == 0;
+        CHECK(infos[busy].running == 1 && infos[busy].activity == WPOOL_BUSY);
+        CHECK(infos[busy].job == id);
+        CHECK_EQ(wpool_worker_stop(pool, infos[busy].worker, modes[m], &was), WPOOL_OK);
+        CHECK(was == id);
+        gate_open(&done);
+        CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, &result), WPOOL_OK);
+        CHECK_EQ(result.state, WPOOL_STATE_SUCCEEDED);
+        await_gone(pool, 1);
+        test_destroy(pool);
+    }
+}
+
+/* Jobs with ids, one after the other, each of which looks whether it was told. */
+typedef struct listening {
+    wpool *pool;
+    atomic_bool is_over;
+    atomic_uint told_count, ended[2]; /* on each worker */
+    wpool_id told;                    /* the last one */
+} listening;
+
+static int listening_job(void *arg, wpool_job *job) {
+    (void)arg;
+    for (volatile int i = 0; i < 100; i++)
+        continue;
+    return wpool_cancelled(job);
+}
+
+static void note_told(void *arg, const wpool_result *result) {
+    listening *s = (listening *)arg;
+    atomic_fetch_add(&s->ended[result->worker], 1);
+    if (result->state != WPOOL_STATE_CANCELLED) return;
+    s->told = result->id;
+    atomic_fetch_add(&s->told_count, 1);
+}
+
+static void listening_jobs(void *arg) {
+    static const wpool_options options = {.on_done = note_told};
+    listening *s = (listening *)arg;
+    while (!atomic_load(&s->is_over)) {
+        wpool_id id;
+        CHECK_EQ(wpool_submit_with(s->pool, listening_job, s, &options, &id), WPOOL_OK);
+        CHECK_EQ(wpool_forget(s->pool, id), WPOOL_OK);
+    }
+}
+
+/* Whenever it comes: no other job than the one that was named was told, unless it began then. */
+TEST(a_worker_that_is_stopped_names_the_job_that_is_told) {
+    NEEDS_WORKERS();
+    listening s = {.pool = pool_of(2)};
+    helper submitter;
+    helper_start(&submitter, listening_jobs, &s);
+    for (int round = 0; round < 3 * ROUNDS; round++) {
+        const unsigned told_before = atomic_load(&s.told_count);
+        wpool_worker_info infos[2];
+        wpool_id was = 77;
+        CHECK_EQ(wpool_workers(s.pool, infos, 2), 2);
+        const wpool_worker_info before = infos[round % 2];
+        CHECK_EQ(wpool_worker_stop(s.pool, before.worker, WPOOL_HOT, &was), WPOOL_OK);
+        await_gone(s.pool, 1);
+        const unsigned told = atomic_load(&s.told_count) - told_before;
+        const uint64_t ended = atomic_load(&s.ended[before.worker]) - before.finished;
+        const bool has_begun_then = before.running == 0 || ended > 1;
+        CHECK(told <= 1);
+        CHECK(told == 0 || s.told == was || (was == 0 && has_begun_then));
+        CHECK_EQ(wpool_scale(s.pool, 1, WPOOL_GRACEFUL), WPOOL_OK);
+    }
+    atomic_store(&s.is_over, true);
+    helper_join(&submitter);
+    test_destroy(s.pool);
+}
+
 TEST(a_patient_job_ends_when_its_worker_is_stopped_hot) {
     NEEDS_WORKERS();
     stay s = {.door = GATE_CLOSED, .is_patient = true, .error = 5};

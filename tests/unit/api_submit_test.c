@@ -4,6 +4,12 @@
 #include "wpool.h"
 #include "api.h"
 
+#ifdef TEST_IS_SANITIZED /* everything takes longer */
+enum { JOBS = 500 };
+#else
+enum { JOBS = 5000 };
+#endif
+
 static const size_t capacities[] = {1, 2, 3, 5, 64, 1000, 1024, 1025};
 
 static wpool *pool_with(unsigned workers, size_t capacity, wpool_when_full when_full, bool paused) {
@@ -168,15 +174,15 @@ TEST(a_small_queue_passes_any_number_of_jobs) {
     for (size_t capacity = 1; capacity <= 5; capacity++) {
         atomic_uint count = 0;
         wpool *pool = test_pool_of(2, capacity);
-        count_submit(pool, &count, 5000);
+        count_submit(pool, &count, JOBS);
         test_destroy(pool);
-        CHECK_EQ(count, 5000);
+        CHECK_EQ(count, JOBS);
     }
 }
 
-static void submit_5000(void *arg) {
+static void submit_jobs(void *arg) {
     attempt *a = (attempt *)arg;
-    for (int i = 0; i < 5000; i++)
+    for (int i = 0; i < JOBS; i++)
         CHECK_EQ(wpool_submit(a->pool, a->fn, a->arg, NULL), WPOOL_OK);
 }
 
@@ -188,12 +194,12 @@ TEST(many_submitters_share_a_small_queue) {
         wpool *pool = test_pool_of(2, capacity);
         for (int i = 0; i < 4; i++) {
             attempts[i] = (attempt){.pool = pool, .fn = count_job, .arg = &count};
-            helper_start(&attempts[i].helper, submit_5000, &attempts[i]);
+            helper_start(&attempts[i].helper, submit_jobs, &attempts[i]);
         }
         for (int i = 0; i < 4; i++)
             helper_join(&attempts[i].helper);
         test_destroy(pool);
-        CHECK_EQ(count, 20000);
+        CHECK_EQ(count, 4 * JOBS);
     }
 }
 

@@ -5,6 +5,12 @@
 #include "wpool.h"
 #include "api.h"
 
+#ifdef TEST_IS_SANITIZED /* everything takes longer */
+enum { SERIES = 30000 };
+#else
+enum { SERIES = 300000 };
+#endif
+
 /* ---- A3: how many run at once ---- */
 
 typedef struct crowd {
@@ -126,6 +132,78 @@ TEST(a_worker_tells_of_the_innermost_job) {
     CHECK(info.activity == WPOOL_AVAILABLE && info.running == 0 && info.job == 0);
     CHECK(info.finished == 2 && info.failed == 1 && info.cancelled == 0);
     CHECK_EQ(wpool_workers(NULL, &info, 1), 0);
+    test_destroy(pool);
+}
+
+/* A job ends with its on_done. */
+typedef struct told {
+    wpool *pool;
+    unsigned depth, done_count;
+} told;
+
+static void look_when_done(void *arg, const wpool_result *result) {
+    told *t = (told *)arg;
+    wpool_worker_info info;
+    CHECK_EQ(wpool_workers(t->pool, &info, 1), 1);
+    CHECK_EQ(info.activity, WPOOL_BUSY);
+    CHECK_EQ(info.running, t->depth--);
+    CHECK(info.job == result->id);
+    t->done_count++;
+}
+
+static int nesting_job(void *arg, wpool_job *job);
+
+static void nest(told *t) {
+    static const wpool_options options = {.on_done = look_when_done};
+    wpool_id id;
+    CHECK_EQ(wpool_submit_with(t->pool, nesting_job, t, &options, &id), WPOOL_OK);
+    CHECK_EQ(wpool_wait(t->pool, id, WPOOL_FOREVER, NULL), WPOOL_OK);
+}
+
+static int nesting_job(void *arg, wpool_job *job) {
+    told *t = (told *)arg;
+    (void)job;
+    if (++t->depth < 3) nest(t);
+    return 0;
+}
+
+TEST(a_worker_tells_of_a_job_until_its_on_done_has_returned) {
+    told t = {.pool = test_pool_of(1, 0)};
+    nest(&t);
+    CHECK_EQ(t.depth, 0);
+    CHECK_EQ(t.done_count, 3);
+    test_destroy(t.pool);
+}
+
+/* Jobs with an id, each of which hands in the next one. */
+typedef struct series {
+    unsigned left; /* of the job that runs */
+    atomic_bool is_over;
+} series;
+
+static int series_job(void *arg, wpool_job *job) {
+    series *s = (series *)arg;
+    wpool_id id;
+    if (s->left-- == 0) {
+        atomic_store(&s->is_over, true);
+        return 0;
+    }
+    CHECK_EQ(wpool_submit(wpool_job_pool(job), series_job, s, &id), WPOOL_OK);
+    CHECK_EQ(wpool_forget(wpool_job_pool(job), id), WPOOL_OK);
+    return 0;
+}
+
+TEST(a_worker_that_runs_a_job_tells_which_from_the_first_moment) {
+    NEEDS_WORKERS();
+    series s = {.left = SERIES};
+    wpool_id id;
+    wpool *pool = test_pool_of(1, 0);
+    CHECK_EQ(wpool_submit(pool, series_job, &s, &id), WPOOL_OK);
+    while (!atomic_load(&s.is_over)) {
+        wpool_worker_info info;
+        CHECK_EQ(wpool_workers(pool, &info, 1), 1);
+        CHECK(info.running == 0 || info.job != 0);
+    }
     test_destroy(pool);
 }
 

@@ -61,6 +61,61 @@ TEST(a_queued_job_is_discarded_when_it_is_due) {
     }
 }
 
+typedef struct sequel {
+    wpool *pool;
+    atomic_uint count;
+    int way;
+    wpool_job job;
+    wpool_status status;
+    atomic_bool is_submitted;
+} sequel;
+
+static void submit_sequel(void *arg, const wpool_result *result) {
+    sequel *s = (sequel *)arg;
+    void *const args[2] = {&s->count, &s->count};
+    const wpool_options options = {.timeout = WPOOL_SECONDS(100), .priority = WPOOL_LOW};
+    CHECK_EQ(result->state, WPOOL_STATE_DISCARDED);
+    wpool_job_init(&s->job, count_job, &s->count);
+    s->status = s->way == PLAIN ? wpool_submit(s->pool, count_job, &s->count, NULL)
+                : s->way == WITH_ID
+                    ? wpool_submit_with(s->pool, count_job, &s->count, &options, NULL)
+                    : wpool_submit_job(s->pool, &s->job, NULL);
+    CHECK_EQ(wpool_submit_many(s->pool, count_job, args, 2, NULL), 2);
+    atomic_store(&s->is_submitted, true);
+}
+
+/* In a full pool it would wait for the place of its own job; and who keeps the time must not wait
+   at all: others are due later. */
+TEST(on_done_of_a_job_that_was_due_may_submit_to_the_full_pool) {
+    for (size_t capacity = 0; capacity < 2; capacity++)
+        for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++)
+            for (int way = 0; way < WAYS; way++) {
+                hold h = HOLD_EMPTY;
+                wpool_config config = {.workers = 1, .queue_capacity = capacity};
+                if (capacity == 0) config.queue_capacity = WPOOL_UNBUFFERED;
+                wpool *pool = pool_from(config);
+                sequel s = {.pool = pool, .way = way};
+                const wpool_options options = {.on_done = submit_sequel,
+                                               .delay = capacity ? 0 : 2 * DUE,
+                                               .deadline = is_cancelled ? 0 : DUE};
+                wpool_id id;
+                hold_workers(&h, pool, 1);
+                CHECK_EQ(wpool_submit_with(pool, count_job, &s, &options, &id), WPOOL_OK);
+                if (is_cancelled)
+                    CHECK_EQ(wpool_cancel(pool, id, WPOOL_HOT), WPOOL_OK);
+                else
+                    test_clock_pass(DUE);
+                while (!atomic_load(&s.is_submitted))
+                    sched_yield();
+                CHECK_EQ(s.status, WPOOL_OK);
+                CHECK_EQ(test_stats(pool).waiting, 3);
+                hold_release(&h, 1);
+                test_drain(pool);
+                CHECK_EQ(atomic_load(&s.count), 3);
+                test_destroy(pool);
+            }
+}
+
 TEST(a_running_job_is_told_when_it_is_due) {
     gate door = GATE_CLOSED;
     request due[WAYS], others[WAYS];

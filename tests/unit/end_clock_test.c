@@ -80,6 +80,40 @@ TEST(a_hot_shutdown_out_of_time_also_tells_the_running) {
     check_shutdown_timeout(WPOOL_HOT, WPOOL_STATE_CANCELLED);
 }
 
+/* Do the two workers name these jobs, each once, and run no others? */
+static bool workers_name(wpool *pool, const wpool_id *ids, unsigned count) {
+    wpool_worker_info infos[2];
+    CHECK_EQ(wpool_workers(pool, infos, 2), 2);
+    for (unsigned i = 0; i < count; i++)
+        if ((infos[0].job == ids[i]) + (infos[1].job == ids[i]) != 1) return false;
+    return infos[0].running + infos[1].running == count;
+}
+
+TEST(after_a_shutdown_out_of_time_the_workers_name_the_jobs_that_still_run) {
+    for (int mode = WPOOL_GRACEFUL; mode <= WPOOL_HOT; mode++) {
+        gate doors[] = {GATE_CLOSED, GATE_CLOSED};
+        task tasks[] = {{.door = &doors[0]}, {.door = &doors[1]}, {0}};
+        wpool_id ids[3]; /* the last one is queued */
+        wpool *pool = pool_of(2);
+        ending e = {.pool = pool, .mode = (wpool_mode)mode, .timeout = WPOOL_MS(5)};
+        for (int i = 0; i < 3; i++)
+            task_submit(pool, &tasks[i], &ids[i]);
+        for (int i = 0; i < 2; i++)
+            gate_await_count(&doors[i], 1);
+        ending_start(&e);
+        test_clock_pass(WPOOL_MS(5));
+        CHECK_EQ(ending_result(&e), WPOOL_TIMEOUT);
+        CHECK(workers_name(pool, ids, 2));
+        gate_open(&doors[0]);
+        while (!workers_name(pool, ids + 1, 1))
+            sched_yield();
+        gate_open(&doors[1]);
+        CHECK_EQ(wpool_shutdown(pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
+        CHECK(workers_name(pool, ids, 0));
+        CHECK_EQ(wpool_destroy(pool), WPOOL_OK);
+    }
+}
+
 TEST(a_shutdown_in_time_runs_everything) {
     gate door = GATE_CLOSED;
     task running = {0}, queued[5] = {{0}};

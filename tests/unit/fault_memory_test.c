@@ -12,6 +12,7 @@ static void default_free(void *ptr);
 #include "wpool.h"
 
 #include "api.h"
+#include "ways.h"
 
 /* What pools without an allocator of their own use. */
 static memory default_memory;
@@ -27,15 +28,18 @@ static void default_free(void *ptr) {
 
 /* ---- a job that counts its ends, however it is handed in ---- */
 
-enum { JOBS = 1000 };
+enum { JOBS = 1000, ENTRY_ERROR = 8 };
 
 typedef struct ledger {
     wpool *pool;
+    wpool_group all; /* above all others */
     bool has_results;
     unsigned next, denied; /* jobs made, jobs not accepted */
+    unsigned failed;       /* jobs that end so */
     struct entry {
         struct ledger *ledger;
-        bool is_accepted, is_plain, is_removed;
+        bool is_accepted, is_plain, is_removed, is_periodic;
+        unsigned starts; /* the last one fails if it is periodic, all others if it is tried again */
         atomic_uint run_count, done_count;
         wpool_job job;
     } entries[JOBS];
@@ -48,15 +52,15 @@ static void entry_told(void *arg) { CHECK(!arg); /* nobody is told */ }
 static int entry_job(void *arg, wpool_job *job) {
     entry *e = (entry *)arg;
     const bool has_record = !e->is_plain || e->ledger->has_results;
-    atomic_fetch_add(&e->run_count, 1);
+    const unsigned start = atomic_fetch_add(&e->run_count, 1) + 1;
     CHECK(wpool_job_pool(job) == e->ledger->pool);
     CHECK(wpool_worker_state(job) == e->ledger);
-    CHECK_EQ(wpool_job_attempt(job), 1);
+    CHECK_EQ(wpool_job_attempt(job), start);
     CHECK(!wpool_cancelled(job));
     if (wpool_job_id(job)) CHECK(has_record);
     CHECK_EQ(wpool_on_cancel(job, entry_told, e), has_record ? WPOOL_OK : WPOOL_INVALID);
     wpool_set_result(job, e);
-    return 0;
+    return (start == e->starts) == e->is_periodic ? ENTRY_ERROR : 0;
 }
 
 static void *begin_work(void *user, unsigned worker) {
@@ -75,6 +79,7 @@ static entry *entry_new(ledger *l) {
     entry *e = &l->entries[l->next++];
     CHECK(l->next <= JOBS);
     e->ledger = l;
+    e->starts = 1;
     return e;
 }
 
@@ -100,10 +105,12 @@ static void submit_plain(ledger *l) {
     entry_answered(e, wpool_submit(l->pool, entry_job, e, NULL));
 }
 
-static entry *submit_embedded(ledger *l) {
+/* group may be NULL. */
+static entry *submit_embedded(ledger *l, wpool_group *group) {
+    const wpool_options options = {.group = group, .on_done = entry_done};
     entry *e = entry_new(l);
     wpool_job_init(&e->job, entry_job, e);
-    return entry_answered(e, wpool_submit_job(l->pool, &e->job, &entry_options)) ? e : NULL;
+    return entry_answered(e, wpool_submit_job(l->pool, &e->job, &options)) ? e : NULL;
 }
 
 static void submit_many(ledger *l, size_t count) {
@@ -120,13 +127,13 @@ static void submit_many(ledger *l, size_t count) {
         entry_answered((entry *)args[i], i < accepted ? WPOOL_OK : why);
 }
 
-/* Each accepted job has run and ended once, each other neither. Returns how
- * many were accepted. */
+/* Each accepted job has run as often as it should and ended once, each other neither. Returns how
+   many were accepted. */
 static unsigned ledger_check(ledger *l) {
     unsigned accepted = 0;
     for (unsigned i = 0; i < l->next; i++) {
         entry *e = &l->entries[i];
-        CHECK_EQ(atomic_load(&e->run_count), e->is_accepted && !e->is_removed);
+        CHECK_EQ(atomic_load(&e->run_count), e->is_accepted && !e->is_removed ? e->starts : 0);
         CHECK_EQ(atomic_load(&e->done_count), e->is_accepted && !e->is_plain);
         accepted += e->is_accepted;
     }
@@ -135,19 +142,33 @@ static unsigned ledger_check(ledger *l) {
 
 /* ---- the scenario ---- */
 
-/* On a worker: more jobs than the queue and the first deque hold, and a wait
- * for one below. */
+/* Until none is left unfinished: the first error is so, and nobody touches the group any more. */
+static void end_group(wpool_group *group, int expected) {
+    int error = 77;
+    CHECK_EQ(wpool_group_wait(group, WPOOL_FOREVER, &error), WPOOL_OK);
+    CHECK_EQ(error, expected);
+    memset((void *)group, 0xA5, sizeof *group);
+}
+
+/* On a worker: more jobs than the queue and the first deque hold, half of them of a group, and a
+   wait for one below, and for the group. */
 static int crowd_job(void *arg, wpool_job *job) {
     ledger *l = (ledger *)arg;
+    wpool_group group;
     (void)job;
-    entry *bottom = submit_embedded(l);
-    for (int i = 0; i < 150; i++)
+    group_begin(&group, &l->all);
+    entry *bottom = submit_embedded(l, NULL);
+    for (int i = 0; i < 75; i++) {
         submit_plain(l);
-    if (!bottom) return 0;
-    wpool_result result;
-    CHECK_EQ(wpool_job_wait(&bottom->job, WPOOL_FOREVER), WPOOL_OK);
-    CHECK_EQ(wpool_job_result(&bottom->job, &result), WPOOL_OK);
-    CHECK(result.data == bottom);
+        submit_embedded(l, &group);
+    }
+    if (bottom) {
+        wpool_result result;
+        CHECK_EQ(wpool_job_wait(&bottom->job, WPOOL_FOREVER), WPOOL_OK);
+        CHECK_EQ(wpool_job_result(&bottom->job, &result), WPOOL_OK);
+        CHECK(result.data == bottom);
+    }
+    end_group(&group, 0);
     return 0;
 }
 
@@ -183,15 +204,19 @@ static void use_cancel(ledger *l) {
     CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
 }
 
-/* While nothing starts, jobs are handed in in each way after two others; the last one after no job
-   as well. */
+/* While nothing starts, jobs of a group are handed in in each way after two others; the last one
+   after no job as well. */
 static void use_after(ledger *l) {
+    wpool_group group;
     unsigned delayed = 0;
+    group_begin(&group, &l->all);
     CHECK_EQ(wpool_pause(l->pool), WPOOL_OK);
     for (int i = 0; i < 4; i++) {
         const wpool_id before[] = {submit_with_id(l), i < 3 ? submit_with_id(l) : 0};
-        const wpool_options options = {
-            .after = before, .after_count = COUNT_OF(before), .on_done = entry_done};
+        const wpool_options options = {.after = before,
+                                       .after_count = COUNT_OF(before),
+                                       .group = &group,
+                                       .on_done = entry_done};
         entry *e = entry_new(l);
         wpool_id id = 77;
         wpool_job_init(&e->job, entry_job, e);
@@ -205,7 +230,85 @@ static void use_after(ledger *l) {
         CHECK_EQ(test_stats(l->pool).delayed, delayed);
     }
     CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
+    end_group(&group, 0);
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
+}
+
+/* Jobs that have a time, in each way, of a group or of none (NULL). */
+static void submit_timed(ledger *l, wpool_group *group, bool is_removed) {
+    static const wpool_options kinds[] = {
+        {.delay = 1000}, {.retry = {.attempts = 3, .delay = 1000}}, {.period = 1000}};
+    for (int i = 0; i < (int)COUNT_OF(kinds) * WAYS; i++) {
+        wpool_options options = kinds[i / WAYS];
+        wpool_id id = 77;
+        entry *e = entry_new(l);
+        options.group = group;
+        options.on_done = entry_done;
+        e->is_removed = is_removed;
+        e->is_periodic = options.period != 0;
+        e->starts = options.delay ? 1 : 3;
+        if (entry_answered(e, way_submit(l->pool, i % WAYS, entry_job, e, &options, &e->job, &id)))
+            l->failed += e->is_periodic && !is_removed;
+    }
+}
+
+static void use_times(ledger *l) {
+    submit_timed(l, NULL, false);
+    CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
+}
+
+/* Jobs of a group run. */
+static void use_group(ledger *l) {
+    const unsigned failed = l->failed;
+    wpool_group group;
+    group_begin(&group, &l->all);
+    submit_timed(l, &group, false);
+    end_group(&group, l->failed > failed ? ENTRY_ERROR : 0);
+}
+
+/* While nothing starts, those of a group are cancelled with the group above. */
+static void use_group_cancel(ledger *l) {
+    const unsigned denied = l->denied, next = l->next;
+    wpool_group above, group;
+    group_begin(&above, &l->all);
+    group_begin(&group, &above);
+    CHECK_EQ(wpool_pause(l->pool), WPOOL_OK);
+    submit_timed(l, &group, true);
+    CHECK(!wpool_group_cancelled(&group));
+    CHECK_EQ(wpool_group_cancel(&above), WPOOL_OK);
+    CHECK_EQ(wpool_group_cancel(&above), WPOOL_ALREADY);
+    CHECK(wpool_group_cancelled(&above) && wpool_group_cancelled(&group));
+    CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
+    const bool has_some = l->denied - denied < l->next - next;
+    end_group(&group, has_some ? WPOOL_CANCELLED : 0);
+    end_group(&above, has_some ? WPOOL_CANCELLED : 0);
+}
+
+/* One that fails cancels its group: no other one enters. */
+static void use_cancel_on_error(ledger *l) {
+    wpool_group group;
+    const wpool_options options = {.group = &group, .period = 1000, .on_done = entry_done};
+    entry *e = entry_new(l);
+    group_begin(&group, &l->all);
+    CHECK_EQ(wpool_group_cancel_on_error(&group), WPOOL_OK);
+    e->is_periodic = true;
+    wpool_status status = wpool_submit_with(l->pool, entry_job, e, &options, NULL);
+    const bool has_failed = entry_answered(e, status);
+    l->failed += has_failed;
+    CHECK_EQ(wpool_group_wait(&group, WPOOL_FOREVER, NULL), WPOOL_OK);
+    CHECK_EQ(wpool_group_cancelled(&group), has_failed);
+    if (has_failed) {
+        status = wpool_submit_with(l->pool, entry_job, e, &options, NULL);
+        CHECK(status == WPOOL_CANCELLED || status == WPOOL_NO_MEMORY);
+    }
+    end_group(&group, has_failed ? ENTRY_ERROR : 0);
+}
+
+/* How it ends. */
+static wpool_state entry_end(const entry *e) {
+    return e->is_removed    ? WPOOL_STATE_DISCARDED
+           : e->is_periodic ? WPOOL_STATE_FAILED
+                            : WPOOL_STATE_SUCCEEDED;
 }
 
 static void use_results(ledger *l) {
@@ -216,7 +319,7 @@ static void use_results(ledger *l) {
     while (wpool_take(l->pool, WPOOL_NOW, &result) == WPOOL_OK) {
         const entry *e = (entry *)result.arg;
         const bool is_entry = e >= l->entries && e < l->entries + JOBS;
-        CHECK_EQ(result.state == WPOOL_STATE_SUCCEEDED, !(is_entry && e->is_removed));
+        CHECK_EQ(result.state, is_entry ? entry_end(e) : WPOOL_STATE_SUCCEEDED);
     }
     CHECK_EQ(wpool_close_results(l->pool), WPOOL_OK);
 }
@@ -277,11 +380,7 @@ static bool is_edited(wpool *pool, const wpool_config *before, wpool_status stat
     const wpool_config now = pool_config(pool);
     if (status == WPOOL_OK) return true;
     CHECK_EQ(status, WPOOL_NO_MEMORY);
-    CHECK_EQ(now.workers, before->workers);
-    CHECK_EQ(now.max_workers, before->max_workers);
-    CHECK_EQ(now.queue_capacity, before->queue_capacity);
-    CHECK_EQ(now.when_full, before->when_full);
-    CHECK_EQ(now.order, before->order);
+    pool_check_same_config(&now, before);
     if (!POOL_IS_INLINE) CHECK_EQ(test_stats(pool).workers, before->workers);
     return false;
 }
@@ -300,6 +399,7 @@ static void use_edit(ledger *l) {
             config.workers = workers[3 - i];
         }
         config.queue_capacity = capacities[i];
+        CHECK(wpool_config_conflict(l->pool, &config) == NULL);
         l->denied += !is_edited(l->pool, &before, wpool_configure(l->pool, &config));
         submit_many(l, 30);
         CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
@@ -317,6 +417,7 @@ static void use_the_rest(ledger *l) {
     CHECK_EQ(wpool_pause(l->pool), WPOOL_OK);
     CHECK_EQ(wpool_start(l->pool), WPOOL_OK);
     CHECK_EQ(wpool_get_info(l->pool, &info), WPOOL_OK);
+    CHECK_EQ(wpool_group_cancel(&l->all), WPOOL_OK); /* nobody is left below */
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(wpool_shutdown(l->pool, WPOOL_GRACEFUL, WPOOL_FOREVER), WPOOL_OK);
     CHECK_EQ(wpool_close(l->pool), WPOOL_ALREADY);
@@ -342,23 +443,29 @@ static bool scenario(const wpool_allocator *allocator, wpool_order start_order, 
         free(l);
         return false;
     }
+    group_begin(&l->all, NULL);
     for (int i = 0; i < 2; i++) { /* one at a time: the ledger has one writer */
         if (wpool_submit(l->pool, crowd_job, l, NULL) == WPOOL_OK) crowds++;
         CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     }
     for (int i = 0; !POOL_IS_INLINE && i < 50; i++)
-        submit_embedded(l);
+        submit_embedded(l, NULL);
     if (use_loops(l)) crowds++;
     use_ids(l);
     CHECK_EQ(wpool_drain(l->pool, WPOOL_FOREVER), WPOOL_OK);
     use_cancel(l);
     use_after(l);
+    use_times(l);
+    use_group(l);
+    use_group_cancel(l);
+    use_cancel_on_error(l);
     use_edit(l);
     if (has_results) use_results(l);
     use_the_rest(l);
     CHECK_EQ(ledger_check(l) + crowds, test_stats(l->pool).accepted);
     const wpool_stats_snapshot stats = test_stats(l->pool);
-    CHECK_EQ(stats.succeeded + stats.discarded, stats.accepted);
+    CHECK_EQ(stats.succeeded + stats.failed + stats.discarded, stats.accepted);
+    CHECK_EQ(stats.failed, l->failed);
     CHECK_EQ(wpool_destroy(l->pool), WPOOL_OK);
     ledger_check(l);
     const bool is_complete = l->denied == 0 && crowds == 3;
@@ -448,10 +555,9 @@ static wpool_status edit_to_priority(wpool *pool) { return edit_order(pool, WPOO
 
 static wpool_status edit_all(wpool *pool) {
     wpool_config config = pool_config(pool);
-    if (!POOL_IS_INLINE) config.workers = config.max_workers = 9;
+    if (!POOL_IS_INLINE) config.workers = config.max_workers = 9, config.min_workers = 5;
     config.queue_capacity = 1000;
-    config.when_full = WPOOL_REFUSE;
-    config.order = WPOOL_PRIORITY;
+    pool_change_policies(&config);
     return wpool_configure(pool, &config);
 }
 
@@ -462,8 +568,11 @@ static bool check_denied(wpool_status (*edit)(wpool *), unsigned n, size_t *bloc
     const wpool_allocator allocator = memory_allocator(&m);
     const surroundings around = surroundings_now();
     atomic_uint count = 0;
-    wpool *pool = pool_from((wpool_config){
-        .workers = 2, .queue_capacity = 10, .start_paused = true, .allocator = &allocator});
+    wpool *pool = pool_from((wpool_config){.workers = 2,
+                                           .queue_capacity = 10,
+                                           .rate = {.per_second = 1e6, .burst = 1000},
+                                           .start_paused = true,
+                                           .allocator = &allocator});
     const wpool_config before = pool_config(pool);
     count_submit(pool, &count, 10);
     atomic_store(&m.asked, 0);
@@ -474,7 +583,8 @@ static bool check_denied(wpool_status (*edit)(wpool *), unsigned n, size_t *bloc
         CHECK_EQ(wpool_try_submit(pool, count_job, &count, NULL), WPOOL_FULL);
         while (wpool_workers(pool, NULL, 0) != (POOL_IS_INLINE ? 1 : 2))
             sched_yield(); /* those that were started leave */
-        if (!POOL_IS_INLINE) surroundings_await_threads(around.threads + 2);
+        /* the workers, and who keeps the time */
+        if (!POOL_IS_INLINE) surroundings_await_threads(around.threads + 3);
         CHECK_EQ(edit(pool), WPOOL_OK);
     }
     if (n == 0) *blocks = atomic_load(&m.blocks), *bytes = atomic_load(&m.bytes);

@@ -171,6 +171,52 @@ TEST(no_thread_no_other_config) {
     }
 }
 
+/* The numbers of the workers as bits, when there are so many and none leaves. */
+static unsigned await_numbers(wpool *pool, unsigned count) {
+    wpool_worker_info infos[8];
+    unsigned numbers = 0;
+    while (wpool_workers(pool, infos, COUNT_OF(infos)) != count ||
+           pool_stats(pool).workers_leaving > 0)
+        sched_yield();
+    for (unsigned i = 0; i < count; i++)
+        numbers |= 1u << infos[i].worker;
+    return numbers;
+}
+
+/* One of four has left, and so many of the others are busy: the first newcomer has its number. */
+static void check_the_same(wpool_status (*more)(wpool *, unsigned), unsigned gone, unsigned busy,
+                           unsigned denied) {
+    gate door = GATE_CLOSED;
+    atomic_uint count = 0;
+    attendance_begin();
+    wpool *pool = pool_from(hooked(4));
+    CHECK_EQ(wpool_worker_stop(pool, gone, WPOOL_GRACEFUL, NULL), WPOOL_OK);
+    const unsigned numbers = await_numbers(pool, 3);
+    CHECK_EQ(numbers, 15 - (1u << gone));
+    for (unsigned i = 0; i < busy; i++)
+        CHECK_EQ(wpool_submit(pool, gate_job, &door, NULL), WPOOL_OK);
+    gate_await_count(&door, busy);
+    threads_deny(denied, denied);
+    CHECK_EQ(more(pool, 6), WPOOL_NO_THREAD);
+    CHECK_EQ(await_numbers(pool, 3), numbers);
+    CHECK_EQ(pool_config(pool).workers, 3);
+    count_submit(pool, &count, 10);
+    gate_open(&door);
+    test_drain(pool);
+    CHECK_EQ(atomic_load(&count), 10);
+    test_destroy(pool);
+    check_attendance(4 + denied - 1);
+}
+
+TEST(when_no_more_workers_come_those_that_were_there_stay) {
+    static wpool_status (*const mores[])(wpool *, unsigned) = {more_by_scale, more_by_configure};
+    for (size_t i = 0; i < COUNT_OF(mores); i++)
+        for (unsigned gone = 0; gone < 4; gone++)
+            for (unsigned busy = 0; busy <= 3; busy++)
+                for (unsigned denied = 1; denied <= 3; denied++)
+                    check_the_same(mores[i], gone, busy, denied);
+}
+
 static atomic_bool has_taken;
 
 static int take_job(void *arg, wpool_job *job) {

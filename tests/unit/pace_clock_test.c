@@ -823,6 +823,95 @@ TEST(a_periodic_job_may_end_itself) {
     }
 }
 
+/* ---- the last on_done of a job that would have run again ---- */
+
+/* It is ended while it runs: alone, by its id, or with its group. */
+typedef struct last_run {
+    paced paced; /* its argument */
+    gate door, done;
+    wpool_group group;
+} last_run;
+
+static void last_run_submit(wpool *pool, last_run *l, int way, int kind,
+                            void (*on_done)(void *, const wpool_result *)) {
+    paced *p = &l->paced;
+    *l = (last_run){.paced = {.door = &l->door, .pool = pool}, GATE_CLOSED, GATE_CLOSED};
+    wpool_options options = kind_options(kind, p);
+    options.group = &l->group;
+    options.on_done = on_done;
+    CHECK_EQ(wpool_group_init(&l->group, NULL), WPOOL_OK);
+    CHECK_EQ(way_submit(pool, way, paced_job, p, &options, &p->job, &p->id), WPOOL_OK);
+    gate_await_count(&l->door, 1);
+}
+
+static void last_run_end_alone(last_run *l, wpool_mode mode) {
+    CHECK_EQ(wpool_cancel(l->paced.pool, l->paced.id, mode),
+             mode == WPOOL_HOT ? WPOOL_CANCELLED : WPOOL_RUNNING);
+    gate_open(&l->door);
+}
+
+static void last_run_end_group(last_run *l) {
+    CHECK_EQ(wpool_group_cancel(&l->group), WPOOL_OK);
+    gate_open(&l->door);
+}
+
+static void last_run_check(last_run *l, int kind, bool is_told) {
+    if (kind == PERIODIC)
+        paced_check(&l->paced, WPOOL_STATE_SUCCEEDED, 0, 1);
+    else
+        paced_check(&l->paced, is_told ? WPOOL_STATE_CANCELLED : WPOOL_STATE_FAILED, 5, 1);
+}
+
+static void wait_for_itself_when_done(void *arg, const wpool_result *result) {
+    last_run *l = (last_run *)arg;
+    CHECK_EQ(wpool_wait(l->paced.pool, result->id, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    CHECK_EQ(wpool_group_wait(&l->group, WPOOL_FOREVER, NULL), WPOOL_DEADLOCK);
+    paced_done(arg, result);
+}
+
+TEST(the_last_on_done_cannot_wait_for_its_job) {
+    EACH_POOL EACH_MODE for (int kind = RETRIED; kind < KINDS; kind++) {
+        last_run l;
+        scene s;
+        scene_begin(&s, is_inline, two_workers);
+        last_run_submit(s.pool, &l, WITH_ID, kind, wait_for_itself_when_done);
+        last_run_end_alone(&l, (wpool_mode)mode);
+        paced_await_done(&l.paced);
+        last_run_check(&l, kind, mode == WPOOL_HOT);
+        scene_end(&s);
+    }
+}
+
+static void stay_when_done(void *arg, const wpool_result *result) {
+    paced_done(arg, result);
+    gate_job(&((last_run *)arg)->done, NULL);
+}
+
+/* Who stops a worker hot tells the jobs that run there, and waits for no on_done. */
+TEST(workers_leave_during_the_last_on_done) {
+    enum { ALONE_GRACEFUL, ALONE_HOT, WITH_GROUP, ENDS };
+    for (int end = 0; end < ENDS; end++)
+        for (int kind = RETRIED; kind < KINDS; kind++)
+            EACH_WAY {
+                last_run l;
+                if (end != WITH_GROUP && way != WITH_ID) continue;
+                wpool *pool = pool_of(3);
+                last_run_submit(pool, &l, way, kind, stay_when_done);
+                if (end == WITH_GROUP)
+                    last_run_end_group(&l);
+                else
+                    last_run_end_alone(&l, end == ALONE_HOT ? WPOOL_HOT : WPOOL_GRACEFUL);
+                gate_await_count(&l.done, 1);
+                CHECK_EQ(wpool_scale(pool, -1, WPOOL_HOT), WPOOL_OK);
+                CHECK_EQ(wpool_scale(pool, -1, WPOOL_HOT), WPOOL_OK);
+                CHECK_EQ(pool_config(pool).workers, 1);
+                gate_open(&l.done);
+                test_drain(pool);
+                test_destroy(pool);
+                last_run_check(&l, kind, end != ALONE_GRACEFUL);
+            }
+}
+
 /* ---- caller-owned: nothing is left of an earlier time, and on_done touches it last ---- */
 
 TEST(a_job_is_handed_in_again_with_another_time) {

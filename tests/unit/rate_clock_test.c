@@ -313,6 +313,30 @@ TEST(nobody_looks_at_the_clock_before_it_is_time) {
     }
 }
 
+/* However much others have taken in advance: it is not asked for again at each interval. */
+TEST(nobody_looks_often_while_more_was_taken_than_there_was) {
+    hold h = HOLD_EMPTY;
+    start_log starts = {.count = 0};
+    wpool_config config = rated(1, 1000, 1);
+    config.queue_capacity = 1;
+    config.when_full = WPOOL_RUN;
+    wpool *pool = scene_pool(false, config);
+    hold_workers(&h, pool, 1);
+    submit_starts(pool, &starts, 1001); /* all but one run here, at once */
+    hold_release(&h, 1);
+    unsigned looked = 0;
+    for (;; looked++) {
+        int64_t until = INT64_MAX;
+        AWAIT(atomic_load(&starts.count) == 1001 ||
+              ((until = sleepers_first()) != INT64_MAX && until > test_clock_now()));
+        if (atomic_load(&starts.count) == 1001) break;
+        test_clock_advance(until - test_clock_now());
+    }
+    CHECK(looked <= 12);
+    test_drain(pool);
+    test_destroy(pool);
+}
+
 /* ---- pause, close, stop, cancel, deadlines ---- */
 
 TEST(a_paused_pool_keeps_no_starts_for_later) {

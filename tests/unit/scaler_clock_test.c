@@ -673,6 +673,57 @@ TEST(a_blocked_worker_is_replaced_by_one) {
     scaled_pool_end(pool, 1);
 }
 
+/* It blocks, and does it again meanwhile, in one way or another. */
+typedef struct deep {
+    blocked blocked;
+    wpool_job *job, *awaited; /* awaited: of another pool */
+} deep;
+
+static void block_again(void *arg) {
+    deep *d = (deep *)arg;
+    CHECK_EQ(d->awaited ? wpool_job_wait(d->awaited, WPOOL_FOREVER)
+                        : wpool_blocking(d->job, sleep_at, &d->blocked.door),
+             WPOOL_OK);
+}
+
+static int deep_job(void *arg, wpool_job *job) {
+    deep *d = (deep *)arg;
+    d->job = job;
+    CHECK_EQ(wpool_blocking(job, block_again, d), WPOOL_OK);
+    return 0;
+}
+
+TEST(a_worker_that_is_blocked_twice_is_replaced_by_one) {
+    for (int waits = 0; waits < 2; waits++) {
+        deep d = {.blocked = BLOCKED};
+        hold h = HOLD_EMPTY;
+        wpool_job awaited;
+        wpool *other = pool_of(1);
+        wpool *pool = scaled_pool((wpool_config){.workers = 2, .max_workers = 5});
+        wpool_job_init(&awaited, gate_job, &d.blocked.door);
+        if (waits) {
+            d.awaited = &awaited;
+            CHECK_EQ(wpool_submit_job(other, &awaited, NULL), WPOOL_OK);
+        }
+        CHECK_EQ(wpool_submit(pool, deep_job, &d, NULL), WPOOL_OK);
+        gate_await_count(&d.blocked.door, 1);
+        threads_await_sleep();
+        CHECK_EQ(test_stats(pool).workers_blocked, 1);
+        hold_workers(&h, pool, 1);
+        submit_held(pool, &h, 1);
+        decision_check(0, WPOOL_SCALE_BLOCKED, 2, 3);
+        CHECK_EQ(decisions.list[0].blocked, 1);
+        gate_await_count(&h.running, 2);
+        submit_held(pool, &h, 10);
+        threads_await_sleep();
+        CHECK_EQ(test_stats(pool).running, 3);
+        blocked_end(pool, &d.blocked, &h);
+        CHECK_EQ(test_stats(pool).workers_blocked, 0);
+        scaled_pool_end(pool, 1);
+        test_destroy(other);
+    }
+}
+
 /* Twice: what was lent once, and came back, is lent again. */
 TEST(no_cooldown_keeps_others_from_the_places_of_blocked_workers) {
     wpool *pool = scaled_pool((wpool_config){.workers = 3, .min_workers = 1, .max_workers = 3});
@@ -723,6 +774,40 @@ TEST(a_blocked_worker_is_replaced_when_no_other_is_idle_any_more) {
     gate_await_count(&h.running, 2);
     blocked_end(pool, &b, &h);
     scaled_pool_end(pool, 1);
+}
+
+/* Asked for are those that stay, one of which blocks as well. */
+TEST(a_blocked_worker_that_is_to_leave_is_not_replaced) {
+    for (int mode = WPOOL_GRACEFUL; mode <= WPOOL_HOT; mode++) {
+        blocked leaving = BLOCKED, serving = BLOCKED;
+        hold h = HOLD_EMPTY;
+        wpool_worker_info infos[4];
+        wpool *pool = scaled_pool((wpool_config){.workers = 4, .max_workers = 8});
+        blocked_begin(pool, &leaving, 2);
+        CHECK_EQ(wpool_workers(pool, infos, 4), 4);
+        for (int i = 0; i < 4; i++)
+            if (infos[i].running)
+                CHECK_EQ(wpool_worker_stop(pool, infos[i].worker, (wpool_mode)mode, NULL),
+                         WPOOL_OK);
+        CHECK_EQ(test_stats(pool).workers_leaving, 2);
+        CHECK_EQ(wpool_submit(pool, blocking_job, &serving, NULL), WPOOL_OK);
+        gate_await_count(&serving.begun, 1);
+        hold_workers(&h, pool, 1);
+        submit_held(pool, &h, 4);
+        threads_await_sleep();
+        CHECK_EQ(atomic_load(&decisions.count), 0);
+        gate_open(&serving.begun);
+        decision_check(0, WPOOL_SCALE_BLOCKED, 2, 3);
+        CHECK_EQ(decisions.list[0].blocked, 1);
+        gate_await_count(&h.running, 2);
+        threads_await_sleep();
+        CHECK_EQ(test_stats(pool).running, 5);
+        gate_open(&leaving.door);
+        threads_await_sleep();
+        CHECK_EQ(test_stats(pool).running, 3);
+        blocked_end(pool, &serving, &h);
+        scaled_pool_end(pool, 1);
+    }
 }
 
 /* ---- pressure ---- */

@@ -15,7 +15,8 @@ typedef struct row {
     const char *what;
     unsigned min, max;
     wpool_scaling scaling;
-    size_t capacity; /* zero: unbuffered */
+    size_t capacity; /* zero: as many as there may be */
+    bool is_unbuffered;
     unsigned workers, leaving, blocked, lent, idle, long_idle;
     uint64_t waiting;
     int64_t idle_for, oldest_for, grown, shrunk, failed;
@@ -30,7 +31,8 @@ typedef struct row {
 static int64_t ago(int64_t ms, int64_t never) { return ms ? NOW - WPOOL_MS(ms) : never; }
 
 static wpool__rules rules_of(const row *r) {
-    wpool__rules rules = {r->min ? r->min : 2, r->max ? r->max : 16, r->scaling, r->capacity};
+    const size_t capacity = r->capacity || r->is_unbuffered ? r->capacity : SIZE_MAX;
+    wpool__rules rules = {r->min ? r->min : 2, r->max ? r->max : 16, r->scaling, capacity};
     if (!rules.scaling.jobs_per_worker) rules.scaling.jobs_per_worker = 50;
     if (!rules.scaling.idle) rules.scaling.idle = WPOOL_SECONDS(10);
     if (!rules.scaling.cooldown) rules.scaling.cooldown = WPOOL_SECONDS(1);
@@ -228,6 +230,11 @@ TEST(a_full_queue_is_load) {
          .delta = 4, LOAD},
         {"it would hold no more", .capacity = 200, .workers = 4, .waiting = 200, .grown = 1,
          .delta = 4, LOAD},
+        {"unbuffered, nobody waits", .is_unbuffered = true, .workers = 4, NOW_AND_THEN,
+         .poke_at = 1},
+        {"one does", .is_unbuffered = true, .workers = 4, .waiting = 1, .delta = 4, LOAD},
+        {"soon after the last step", .is_unbuffered = true, .workers = 4, .waiting = 1, .grown = 9,
+         .look_in = 1},
         {"by wait, sooner", .scaling = {.wait = WPOOL_MS(20)}, .capacity = 150, .workers = 4,
          .waiting = 149, .oldest_for = 20, .grown = 1, .delta = 4, .reason = WPOOL_SCALE_WAIT},
     };
@@ -347,6 +354,7 @@ static wpool__rules choose_rules(void) {
                                     .idle = choose_ms(choose(2) ? WPOOL_FOREVER : INT64_MAX),
                                     .cooldown = choose_ms(INT64_MAX),
                                     .max_rss_bytes = choose(4) == 0};
+    rules.capacity = SIZE_MAX;
     return rules;
 }
 

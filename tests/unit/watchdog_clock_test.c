@@ -466,13 +466,18 @@ typedef struct pausing {
     gate before, meanwhile, after;
     int how;
     wpool *other; /* whose job it waits for; NULL: its own pool's */
+    wpool_lane lane;
     wpool_job job;
+    wpool_job *running;    /* itself */
     helper self;           /* its thread */
     atomic_bool is_inside; /* what it waits for runs there too */
 } pausing;
 
 enum {
     BLOCKS,
+    BLOCKS_INSIDE, /* these three: in wpool_blocking, and stay there */
+    GETS_ON_INSIDE,
+    WAITS_INSIDE,
     WAITS_BY_ID,
     WAITS_FOR_JOB,
     WAITS_FOR_GROUP,
@@ -481,7 +486,12 @@ enum {
     DRAINS = HOWS,
     SHUTS_DOWN,
     DESTROYS,
-    ENDS /* another pool */
+    ENDS, /* another pool */
+    SUBMITS = ENDS,
+    SUBMITS_JOB,
+    SUBMITS_MANY,
+    SUBMITS_TO_LANE,
+    SUBMITS_END /* to another full pool */
 };
 
 /* What it waits for. */
@@ -491,15 +501,32 @@ static int meanwhile_job(void *arg, wpool_job *job) {
     return gate_job(&p->meanwhile, job);
 }
 
-static void block_call(void *arg) { meanwhile_job(arg, NULL); }
+static void call_shortly(void *arg) { (void)arg; }
+
+static void block_call(void *arg) {
+    static atomic_uint count;
+    pausing *p = (pausing *)arg;
+    wpool *pool = p->other ? p->other : wpool_job_pool(p->running);
+    wpool_id id;
+    if (p->how == BLOCKS_INSIDE) CHECK_EQ(wpool_blocking(p->running, call_shortly, NULL), WPOOL_OK);
+    if (p->how == GETS_ON_INSIDE) wpool_progress(p->running);
+    if (p->how == WAITS_INSIDE) {
+        CHECK_EQ(wpool_submit(pool, count_job, &count, &id), WPOOL_OK);
+        CHECK_EQ(wpool_wait(pool, id, WPOOL_FOREVER, NULL), WPOOL_OK);
+    }
+    meanwhile_job(arg, NULL);
+}
 
 static int pausing_job(void *arg, wpool_job *job) {
     pausing *p = (pausing *)arg;
     wpool *pool = p->other ? p->other : wpool_job_pool(job);
     wpool_group group;
     const wpool_options member = {.group = &group};
+    const wpool_options in_lane = {.lane = &p->lane};
+    void *args[] = {p, p};
     wpool_job child;
     wpool_id id;
+    p->running = job;
     p->self.id = pthread_self();
     atomic_store(&p->self.system_id, (int)syscall(SYS_gettid));
     gate_job(&p->before, job);
@@ -507,6 +534,9 @@ static int pausing_job(void *arg, wpool_job *job) {
     CHECK_EQ(wpool_group_init(&group, NULL), WPOOL_OK);
     switch (p->how) {
     case BLOCKS:
+    case BLOCKS_INSIDE:
+    case GETS_ON_INSIDE:
+    case WAITS_INSIDE:
         CHECK_EQ(wpool_blocking(job, block_call, p), WPOOL_OK);
         break;
     case WAITS_BY_ID:
@@ -525,6 +555,19 @@ static int pausing_job(void *arg, wpool_job *job) {
         CHECK_EQ(wpool_submit(pool, meanwhile_job, p, NULL), WPOOL_OK);
         CHECK_EQ(wpool_take(pool, WPOOL_FOREVER, NULL), WPOOL_OK);
         break;
+    case SUBMITS:
+        CHECK_EQ(wpool_submit(pool, meanwhile_job, p, NULL), WPOOL_OK);
+        break;
+    case SUBMITS_JOB:
+        CHECK_EQ(wpool_submit_job(pool, &child, NULL), WPOOL_OK);
+        CHECK_EQ(wpool_job_wait(&child, WPOOL_FOREVER), WPOOL_OK);
+        break;
+    case SUBMITS_MANY:
+        CHECK_EQ(wpool_submit_many(pool, meanwhile_job, args, COUNT_OF(args), NULL), 2);
+        break;
+    case SUBMITS_TO_LANE:
+        CHECK_EQ(wpool_submit_with(pool, meanwhile_job, p, &in_lane, NULL), WPOOL_OK);
+        break;
     default:
         CHECK_EQ(wpool_submit(pool, meanwhile_job, p, NULL), WPOOL_OK);
         CHECK_EQ(p->how == DRAINS       ? wpool_drain(pool, WPOOL_FOREVER)
@@ -539,6 +582,7 @@ static int pausing_job(void *arg, wpool_job *job) {
 /* The time before and after counts, and nothing in between. */
 static void check_pause(pausing *p, wpool *pool, reports *r, int way) {
     const wpool_options options = {.run_limit = LIMIT, .name = "pausing"};
+    const int64_t rest = p->how == GETS_ON_INSIDE ? LIMIT : LIMIT / 2;
     wpool_id id;
     CHECK_EQ(way_submit(pool, way, pausing_job, p, &options, &p->job, &id), WPOOL_OK);
     gate_await_count(&p->before, 1);
@@ -552,7 +596,7 @@ static void check_pause(pausing *p, wpool *pool, reports *r, int way) {
     gate_open(&p->meanwhile);
     gate_await_count(&p->after, 1);
     await_stuck(r, 0);
-    test_clock_advance(LIMIT / 2 - 1);
+    test_clock_advance(rest - 1);
     test_let_others_run();
     await_stuck(r, 0);
     sleepers_await(test_clock_now() + 1);
@@ -569,7 +613,7 @@ TEST(a_job_that_waits_does_not_run) {
         for (int help = WPOOL_HELP_NARROW; help <= WPOOL_HELP_NONE; help++)
             for (unsigned workers = 1; workers < 4; workers += 2)
                 EACH_WAY {
-                    if (workers == 1 && help == WPOOL_HELP_NONE && how != BLOCKS) continue;
+                    if (workers == 1 && help == WPOOL_HELP_NONE && how >= WAITS_INSIDE) continue;
                     reports r = {.stuck_count = 0};
                     wpool_config config = watched(workers, &r);
                     config.help = (wpool_help)help;
@@ -585,7 +629,7 @@ TEST(a_job_that_waits_does_not_run) {
 }
 
 TEST(a_job_that_waits_for_another_pool_does_not_run) {
-    for (int how = WAITS_BY_ID; how < HOWS; how++)
+    for (int how = WAITS_INSIDE; how < HOWS; how++)
         EACH_WAY {
             reports r = {.stuck_count = 0}, others = {.stuck_count = 0};
             pausing p = {GATE_CLOSED, GATE_CLOSED, GATE_CLOSED, .how = how};
@@ -614,6 +658,28 @@ TEST(a_job_that_waits_for_the_end_of_another_pool_does_not_run) {
         if (how != DESTROYS) test_destroy(p.other);
         CHECK_EQ(atomic_load(&r.stuck_count), 1);
     }
+}
+
+/* Its worker is busy, and another job waits. */
+TEST(a_job_that_submits_to_another_full_pool_does_not_run) {
+    for (int how = SUBMITS; how < SUBMITS_END; how++)
+        EACH_WAY {
+            reports r = {.stuck_count = 0};
+            pausing p = {GATE_CLOSED, GATE_CLOSED, GATE_CLOSED, .how = how};
+            const wpool_options options = {.lane = how == SUBMITS_TO_LANE ? &p.lane : NULL};
+            p.other = test_pool_of(1, 1);
+            lane_begin(&p.lane, p.other, 1, 1);
+            for (int i = 0; i < 2; i++)
+                CHECK_EQ(wpool_submit_with(p.other, gate_job, &p.meanwhile, &options, NULL),
+                         WPOOL_OK);
+            gate_await_count(&p.meanwhile, 1);
+            wpool *pool = scene_pool(false, watched(1, &r));
+            check_pause(&p, pool, &r, way);
+            test_drain(pool);
+            test_destroy(pool);
+            lane_and_pool_end(&p.lane, p.other);
+            CHECK_EQ(atomic_load(&r.stuck_count), 1);
+        }
 }
 
 TEST(an_inline_job_that_waits_does_not_run) {
@@ -800,6 +866,46 @@ TEST(a_pool_with_a_busy_worker_is_not_stalled) {
     CHECK_EQ(atomic_load(&r.stalled_count), 0);
 }
 
+/* Of three one waits and is to leave, and one waits. */
+TEST(a_worker_that_leaves_does_not_count_as_waiting_for_a_busy_one) {
+    enum { LEAVES, WAITS, IS_BUSY, WORKERS };
+    for (int mode = WPOOL_GRACEFUL; mode <= WPOOL_HOT; mode++) {
+        reports r = {.stuck_count = 0};
+        gate doors[WORKERS] = {GATE_CLOSED, GATE_CLOSED, GATE_CLOSED};
+        parent parents[WORKERS];
+        wpool_id ids[WORKERS];
+        wpool_worker_info infos[WORKERS];
+        atomic_uint children = 0;
+        wpool *pool = scene_pool(false, sleepy(WORKERS, &r));
+        for (int i = 0; i < WORKERS; i++) {
+            parents[i] = (parent){&doors[i], WAITS_BY_ID, WPOOL_FOREVER, .children = &children};
+            CHECK_EQ(wpool_submit(pool, parent_job, &parents[i], &ids[i]), WPOOL_OK);
+            gate_await_count(&doors[i], 1);
+        }
+        gate_open(&doors[LEAVES]);
+        AWAIT(pace_stats(pool).waiting == 1);
+        CHECK_EQ(wpool_workers(pool, infos, WORKERS), WORKERS);
+        for (int i = 0; i < WORKERS; i++)
+            if (infos[i].job == ids[LEAVES])
+                CHECK_EQ(wpool_worker_stop(pool, infos[i].worker, (wpool_mode)mode, NULL),
+                         WPOOL_OK);
+        CHECK_EQ(pace_stats(pool).workers_leaving, 1);
+        gate_open(&doors[WAITS]);
+        AWAIT(sleepers_still() == 3); /* these two, and who keeps the time */
+        check_silence(&r, 10 * STALL);
+        AWAIT(sleepers_still() == 3);
+        gate_open(&doors[IS_BUSY]);
+        AWAIT(pace_stats(pool).waiting == 3);
+        sleepers_pass(STALL);
+        await_stalled(&r, 1);
+        CHECK_EQ(wpool_scale(pool, 1, WPOOL_GRACEFUL), WPOOL_OK);
+        test_drain(pool);
+        CHECK_EQ(atomic_load(&children), WORKERS);
+        test_destroy(pool);
+        CHECK_EQ(atomic_load(&r.stalled_count), 1);
+    }
+}
+
 TEST(a_pool_whose_workers_are_all_busy_is_not_stalled) {
     reports r = {.stuck_count = 0};
     hold h = HOLD_EMPTY;
@@ -890,10 +996,12 @@ TEST(a_pool_with_nothing_queued_is_not_stalled) {
     }
     for (int i = 0; i < WORKERS; i++)
         gate_await_count(&p[i].meanwhile, 1);
+    AWAIT(sleepers_still() == WORKERS + 2); /* and those who keep the times */
     check_silence(&r, 10 * STALL);
     const wpool_options later = {.delay = 5 * STALL};
     CHECK_EQ(wpool_submit_with(pool, count_job, &count, &later, NULL), WPOOL_OK);
     check_silence(&r, 5 * STALL - 10); /* that is not queued yet */
+    AWAIT(sleepers_still() == WORKERS + 2);
     count_submit(pool, &count, 1);
     test_clock_advance(STALL);
     await_stalled(&r, 1);
