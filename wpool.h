@@ -3872,6 +3872,7 @@ typedef struct wpool__scaler {
     WPOOL_ATOMIC(uint32_t) wakes; /* how often one of the sleepers went on */
     wpool__timer timer, stall;    /* when to look again; when the pool is stalled */
     uint32_t stall_wakes;         /* wakes when that timer was set; under its lock */
+    bool did_all_wait;            /* then */
     /* under the crew's lock */
     int64_t grown_at, shrunk_at, failed_at, marked_at;
     uint64_t mark; /* when so many have begun, all have that waited at marked_at */
@@ -4358,6 +4359,25 @@ static void wpool__scaler_knock(wpool *pool, bool begins) {
     if (is_lacking || wpool__pool_is_unbuffered(pool)) wpool__scaler_wake(pool);
 }
 
+/* Of so many workers that wait, those that are not about to leave: for these there is nobody else
+   to be had. */
+static uint32_t wpool__scaler_of_serving(wpool *pool, uint32_t waiting, bool is_for_jobs) {
+    uint32_t count = wpool__crew_count(pool);
+    for (uint32_t i = WPOOL_GUESTS; i < count && waiting; i++) {
+        wpool_worker *worker = wpool__crew_at(pool, i);
+        if (wpool__account_presence(worker->account) != WPOOL__LEAVES) continue;
+        /* relaxed: who waits has written it before it was counted, and looks afterwards */
+        waiting -= wpool__load_relaxed(is_for_jobs ? &worker->waits : &worker->blocks) != 0;
+    }
+    return waiting;
+}
+
+/* Do all that serve wait for jobs? */
+static bool wpool__scaler_all_wait(wpool *pool) {
+    uint32_t asleep = wpool__load_relaxed(&pool->scaler.sleepers); /* relaxed: a guess, confirmed */
+    return wpool__scaler_of_serving(pool, asleep, true) >= wpool__crew_serving(pool);
+}
+
 /* All that work may be waiting for it, now that every worker waits for jobs: in a second somebody
    looks whether it still is so. */
 static void wpool__worker_suspect(wpool *pool) {
@@ -4368,6 +4388,7 @@ static void wpool__worker_suspect(wpool *pool) {
     wpool__keeper_lock(pool);
     if (!timer->link) {
         pool->scaler.stall_wakes = wpool__load_relaxed(&pool->scaler.wakes); /* relaxed: a guess */
+        pool->scaler.did_all_wait = wpool__scaler_all_wait(pool);
         wpool__keeper_put(pool, timer, WPOOL_CLOCK() + WPOOL_SECONDS(1));
     }
     wpool__keeper_unlock(pool);
@@ -4402,19 +4423,6 @@ static void wpool__worker_block(wpool_worker *worker, bool begins, bool is_for_j
 static void wpool__lend(bool begins, bool is_for_jobs) {
     for (wpool__context *context = wpool__contexts; context; context = context->outer)
         wpool__worker_block(context->worker, begins, is_for_jobs);
-}
-
-/* Of so many workers that wait, those that are not about to leave: for these there is nobody else
-   to be had. */
-static uint32_t wpool__scaler_of_serving(wpool *pool, uint32_t waiting, bool is_for_jobs) {
-    uint32_t count = wpool__crew_count(pool);
-    for (uint32_t i = WPOOL_GUESTS; i < count && waiting; i++) {
-        wpool_worker *worker = wpool__crew_at(pool, i);
-        if (wpool__account_presence(worker->account) != WPOOL__LEAVES) continue;
-        /* relaxed: who waits has written it before it was counted, and looks afterwards */
-        waiting -= wpool__load_relaxed(is_for_jobs ? &worker->waits : &worker->blocks) != 0;
-    }
-    return waiting;
 }
 
 /* ==== [pace] =====================================================================================
@@ -6673,12 +6681,13 @@ static bool wpool__scaler_turn(wpool *pool) {
 static void wpool__scaler_stall_due(wpool *pool, wpool__timer *timer) {
     wpool__scaler *scaler = &pool->scaler;
     const wpool_hooks *hooks = &pool->config.hooks;
-    uint32_t wakes = wpool__load_relaxed(&scaler->wakes); /* relaxed, both: a guess, confirmed */
-    uint32_t asleep = wpool__load_relaxed(&scaler->sleepers);
-    bool is_waiting = wpool__scaler_of_serving(pool, asleep, true) >= wpool__crew_serving(pool);
-    bool is_stalled = is_waiting && wakes == scaler->stall_wakes && wpool__worker_sees_work(pool) &&
+    uint32_t wakes = wpool__load_relaxed(&scaler->wakes); /* relaxed: a guess, confirmed */
+    bool is_waiting = wpool__scaler_all_wait(pool);
+    bool is_stalled = is_waiting && scaler->did_all_wait && wakes == scaler->stall_wakes &&
+                      wpool__worker_sees_work(pool) &&
                       wpool__load_seq_cst(&scaler->poke) == WPOOL__POKE_NEVER; /* [X1] at max */
     scaler->stall_wakes = wakes;
+    scaler->did_all_wait = is_waiting;
     if (is_waiting && !is_stalled)
         wpool__keeper_put(pool, timer, wpool__scaler_after(WPOOL_CLOCK(), WPOOL_SECONDS(1)));
     wpool__keeper_unlock(pool);
