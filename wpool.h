@@ -5899,9 +5899,6 @@ static void wpool__worker_lose(void *arg) {
     if (frame->is_lost) return; /* it went on from here and has left again: the same frame */
     frame->is_lost = true;
     (void)wpool__worker_expose(worker, NULL);
-    while (
-        wpool__load_relaxed(&worker->blocks)) /* relaxed: this thread's; it left while it waited */
-        wpool__worker_block(worker, false, wpool__load_relaxed(&worker->waits) != 0);
     if (wpool__worker_is_leaving(worker)) {
         wpool__frame_abandon(frame);
         wpool__worker_go(worker);
