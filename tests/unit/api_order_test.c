@@ -547,7 +547,7 @@ static int link_job(void *arg, wpool_job *job) {
     if (atomic_load(&c->is_over) || atomic_fetch_add(&c->links, 1) >= 100 * STEPS) return 0;
     while (wpool_try_submit(c->pool, link_job, c, NULL) == WPOOL_OK) {
     }
-    return wpool_submit(c->pool, link_job, c, NULL);
+    return (int)wpool_submit(c->pool, link_job, c, NULL);
 }
 
 static int begin_chain_job(void *arg, wpool_job *job) {
