@@ -3668,14 +3668,14 @@ static void wpool__watch_worker(wpool__watch *watch, unsigned index, wpool_worke
     wpool_stats_snapshot stats;
     wpool_id job;
     uint64_t progress;
-    unsigned looks = 0;
+    unsigned round = 0;
     do { /* a look in which none begins, or ends; jobs with a name are not that quick for ever */
         progress = wpool__load_acquire(&account->progress); /* [W2] */
         stats = (wpool_stats_snapshot){0};
         wpool__account_read(account, &stats);
         job = wpool__load_acquire(&account->job); /* [W2] before the next look */
         /* relaxed: as in account_read */
-    } while (wpool__load_relaxed(&account->progress) != progress && ++looks < 32);
+    } while (wpool__load_relaxed(&account->progress) != progress && ++round < 32);
     *info = (wpool_worker_info){
         .worker = index,
         .activity = is_leaving      ? WPOOL_LEAVING
