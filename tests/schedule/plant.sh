@@ -193,7 +193,7 @@ plant takers_forgotten ${W}_only_takers_left 1 \
 
 plant sleepers_do_not_ask ${W}_ask_forks 1 'wpool__store_seq_cst(limit, 0);' ';' fork fork_and_compute_later
 plant asked_without_a_fence ${W}_ask_forks 1 'if (is_any) WPOOL_HEAVY_FENCE();' '' \
-    fork fork_and_compute_later
+    fork fork_and_compute_later 20031100
 plant taken_without_a_fence wpool__deque_force 1 'WPOOL_HEAVY_FENCE();' '' fork fork_tree
 plant guard_not_raised wpool__deque_force 1 'wpool__deque_raise_guard(deque, top + 1);' '' \
     fork fork_tree
